@@ -1,0 +1,264 @@
+"""Loads landed files into the raw tables: one file, one transaction, one ledger row.
+
+Not here: how files are read, judged, encoded or written; this is the order in which that happens.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from uuid import UUID
+
+import polars as pl
+import psycopg
+
+from ingestion import ledger
+from ingestion.contract import Contract, contract
+from ingestion.duplicates import LoadedKeys, remove_duplicates
+from ingestion.encoding import encode_rows
+from ingestion.errors import FileRefused, IngestionError
+from ingestion.landing import Delivery, LandedFile, discover
+from ingestion.partitions import PartitionMaker, split_by_leaf
+from ingestion.personal import SubjectHasher
+from ingestion.raw_tables import create_raw_tables, feed_columns
+from ingestion.readers import TextChunk, open_reader
+from ingestion.rules import Judge, JudgedChunk
+from ingestion.snapshots import close_missing
+from ingestion.writing import RowWriter
+
+DEFAULT_MAX_BAD_ROW_SHARE = 0.20
+DEFAULT_MAX_VANISHING_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What became of one file's rows."""
+
+    load_id: UUID
+    feed: str
+    file_name: str
+    status: str
+    rows_in_file: int
+    rows_loaded: int
+    rows_quarantined: int
+    rows_duplicate: int
+    rows_clashing: int
+    rows_closed: int
+    unknown_columns: tuple[str, ...]
+    refusal_reason: str | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class FeedReport:
+    """The files of a feed that were loaded or refused now, and the UTC days that they touched."""
+
+    feed: str
+    files: tuple[FileReport, ...]
+    touched_days: frozenset[date]
+
+
+@dataclass(frozen=True)
+class LoadSettings:
+    """What a load needs to know beside the file."""
+
+    warehouse_url: str
+    pii_key: bytes
+    max_bad_row_share: float
+    max_vanishing_share: float
+    now: datetime
+
+
+class FileLoad:
+    """The load of one delivery: streams it into the raw table within the caller's transaction."""
+
+    def __init__(
+        self, connection: ledger.Connection, contract: Contract, delivery: Delivery, settings: LoadSettings
+    ) -> None:
+        self._connection = connection
+        self._contract = contract
+        self._delivery = delivery
+        self._settings = settings
+        self._judge = Judge(contract, settings.now)
+        self._hasher = SubjectHasher(settings.pii_key)
+        self._partitions = PartitionMaker(contract, settings.warehouse_url)
+        self._sql_types = {name: sql_type for name, sql_type, _ in feed_columns(contract)}
+        self._keys = LoadedKeys()
+        self._quarantined: list[ledger.QuarantinedRow] = []
+        self.tally = ledger.Tally()
+
+    def run(self) -> None:
+        """Raises FileRefused where the file may not be loaded; the caller rolls back."""
+        started = time.monotonic()
+        reader = open_reader(self._delivery.file.path)
+        self._check_header(reader.header())
+        ledger.open_entry(self._connection, self._delivery, self._contract.feed)
+        with RowWriter(self._connection) as writer:
+            for chunk in reader.chunks():
+                self._take(chunk, writer)
+        self._check_bad_share()
+        ledger.quarantine(self._connection, self._delivery.load_id, self._contract.feed, self._quarantined)
+        if "_quarantined_load_id" in self.tally.columns:
+            ledger.mark_replayed(self._connection, self._contract, self._delivery.load_id)
+        losers = remove_duplicates(self._connection, self._contract, self._delivery.load_id, self._keys)
+        self.tally.rows_duplicate = losers.own
+        if self._delivery.is_full_snapshot:
+            self.tally.rows_closed = close_missing(
+                self._connection, self._contract, self._delivery, self._settings.max_vanishing_share
+            )
+        ledger.touch_days(self._connection, self._contract, self._delivery.load_id, self.tally.touched_days)
+        ledger.close_entry(self._connection, self._delivery, self._contract, self.tally, time.monotonic() - started)
+        ledger.move_to_duplicates(self._connection, losers.earlier, losers.clashing)
+
+    def _check_header(self, header: tuple[str, ...] | None) -> None:
+        if header is None:
+            return
+        self.tally.columns = dict.fromkeys(header)
+        missing = [column.name for column in self._contract.columns if column.required and column.name not in header]
+        if missing:
+            raise FileRefused(
+                f"{self._delivery.file.file_name}: line 1 lacks the column{'s' * (len(missing) > 1)}"
+                f" {', '.join(missing)}; expected every required column of feed {self._contract.feed};"
+                " have the source deliver the file with them"
+            )
+
+    def _check_bad_share(self) -> None:
+        share, limit = self.tally.bad_row_share, self._settings.max_bad_row_share
+        if share > limit:
+            first = self._quarantined[0]
+            raise FileRefused(
+                f"{self._delivery.file.file_name}: {self.tally.rows_quarantined} of {self.tally.rows_in_file} rows"
+                f" ({share:.1%}) break the contract of feed {self._contract.feed}; expected at most {limit:.0%};"
+                f" first: line {first.line_number}, {first.reasons[0]}; correct the file,"
+                " or raise MAX_BAD_ROW_SHARE and replay it"
+            )
+
+    def _take(self, chunk: TextChunk, writer: RowWriter) -> None:
+        """Judges one chunk, sends its good rows on their way and keeps its bad ones."""
+        self.tally.columns.update(dict.fromkeys(chunk.columns.columns))
+        judged = self._judge.judge(chunk)
+        self._set_aside(chunk, judged)
+        self.tally.rows_in_file += len(chunk.columns) + len(chunk.broken)
+        if len(judged.typed) == 0:
+            return
+        lines = chunk.line_numbers[judged.rows]
+        frame = self._hasher.add_columns(judged.typed, self._contract).with_columns(
+            pl.lit(str(self._delivery.load_id)).alias("_load_id"), pl.Series("_line_number", lines)
+        )
+        self._keys.add(frame, self._contract, lines)
+        self.tally.touched_days |= self._days_of(frame)
+        for table, month, rows in split_by_leaf(frame, self._contract):
+            if month is not None:
+                self._partitions.ensure(month)
+            writer.add(table, tuple(self._sql_types), encode_rows(rows, self._sql_types))
+
+    def _set_aside(self, chunk: TextChunk, judged: JudgedChunk) -> None:
+        for broken in chunk.broken:
+            subjects = self._hasher.subjects_of_text(broken.original_text)
+            self._quarantined.append(
+                ledger.QuarantinedRow(broken.line_number, broken.original_text, [broken.reason], subjects)
+            )
+        for rejection in judged.rejections:
+            values = chunk.columns.row(rejection.row, named=True)
+            self._quarantined.append(
+                ledger.QuarantinedRow(
+                    int(chunk.line_numbers[rejection.row]),
+                    chunk.original_text(rejection.row),
+                    rejection.reasons,
+                    self._hasher.subjects_of_row(values, self._contract),
+                )
+            )
+        self.tally.rows_quarantined += len(chunk.broken) + len(judged.rejections)
+
+    def _days_of(self, frame: pl.DataFrame) -> set[date]:
+        """UTC days of the contract's touched_by column."""
+        if self._contract.touched_by is None:
+            return set()
+        times = frame[self._contract.touched_by]
+        days = times.dt.date() if times.dtype != pl.Date else times
+        return set(days.drop_nulls().unique().to_list())
+
+
+def _unchanged(file: LandedFile) -> None:
+    """A file that somebody wrote to while it was read is left for the next run."""
+    try:
+        status = file.path.stat()
+    except FileNotFoundError:
+        raise IngestionError(
+            f"{file.file_name}: the file vanished while it was loaded; nothing of it was kept; land it again"
+        ) from None
+    if (status.st_size, status.st_mtime_ns) != (file.size_bytes, file.modified_at_ns):
+        raise IngestionError(
+            f"{file.file_name}: the file changed while it was loaded; nothing of it was kept; the next run loads it"
+        )
+
+
+def _load_delivery(
+    connection: ledger.Connection, contract: Contract, delivery: Delivery, settings: LoadSettings
+) -> FileReport:
+    load = FileLoad(connection, contract, delivery, settings)
+    started = time.monotonic()
+    refusal = None
+    try:
+        with connection.transaction():
+            load.run()
+            _unchanged(delivery.file)
+    except FileRefused as reason:
+        refusal = str(reason)
+        ledger.refuse(connection, delivery, contract.feed, refusal, load.tally, time.monotonic() - started)
+    tally = load.tally
+    is_loaded = refusal is None
+    return FileReport(
+        load_id=delivery.load_id,
+        feed=contract.feed,
+        file_name=delivery.file.file_name,
+        status="loaded" if is_loaded else "refused",
+        rows_in_file=tally.rows_in_file,
+        rows_loaded=tally.rows_loaded if is_loaded else 0,
+        rows_quarantined=tally.rows_quarantined if is_loaded else 0,
+        rows_duplicate=tally.rows_duplicate if is_loaded else 0,
+        rows_clashing=tally.rows_clashing if is_loaded else 0,
+        rows_closed=tally.rows_closed if is_loaded else 0,
+        unknown_columns=tuple(tally.unknown_columns(contract)),
+        refusal_reason=refusal,
+        seconds=time.monotonic() - started,
+    )
+
+
+def load_feed(
+    feed: str,
+    *,
+    landing: Path,
+    warehouse_url: str,
+    pii_key: bytes,
+    max_bad_row_share: float = DEFAULT_MAX_BAD_ROW_SHARE,
+    max_vanishing_share: float = DEFAULT_MAX_VANISHING_SHARE,
+    now: datetime | None = None,
+) -> FeedReport:
+    """Loads every new file of a feed, in the sequence of delivery.
+
+    Args:
+        feed: a feed that has a contract.
+        landing: the folder that holds one folder per feed.
+        warehouse_url: the database, as the raw tables' owner.
+        pii_key: the key of the personal columns' hashes.
+        max_bad_row_share: a file with a larger share of bad rows is refused whole (0 to 1).
+        max_vanishing_share: a full snapshot that would end a larger share of entities is refused.
+        now: the clock against which event times are judged; default the real one.
+
+    Raises:
+        IngestionError: a file could not be loaded; nothing of it was kept.
+        psycopg.Error: the database failed; likewise.
+    """
+    chosen = contract(feed)
+    settings = LoadSettings(warehouse_url, pii_key, max_bad_row_share, max_vanishing_share, now or datetime.now(UTC))
+    with psycopg.connect(warehouse_url, autocommit=True) as connection:
+        create_raw_tables(connection)
+        deliveries = discover(connection, chosen, landing)
+        files = tuple(_load_delivery(connection, chosen, delivery, settings) for delivery in deliveries)
+        touched = connection.execute(
+            "select distinct day from raw.touched_days where load_id = any(%s)", [[file.load_id for file in files]]
+        ).fetchall()
+    return FeedReport(feed, files, frozenset(row[0] for row in touched))
