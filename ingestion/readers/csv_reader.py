@@ -48,8 +48,7 @@ def _parse_quoted(block: bytes, starts: NDArray[np.int64], first: int, is_last_b
         reaches_end = end == len(starts) - 1 and reader.line_num >= end - first
         if "unexpected end" in str(error) and reaches_end and not is_last_block:
             return None
-        problem = "a quote is opened and not closed" if "unexpected end" in str(error) else str(error)
-        return _QuotedRecord(first, first + 1, None, problem)
+        return _QuotedRecord(first, first + 1, None, "quotes that do not pair up")
     last = first + reader.line_num
     record = block[starts[first] : starts[last]]
     problem = _byte_problem(record)

@@ -1,0 +1,4 @@
+"""The warehouse's settings, server and connection.
+
+Not here: Dagster, tables, rows.
+"""
