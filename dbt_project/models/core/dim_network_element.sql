@@ -1,0 +1,42 @@
+select
+    {{ version_key('element.element_id', 'element.valid_from') }} as element_key,
+    element.element_id,
+    element.provider_id,
+    coalesce(element.zone_id, {{ unknown_id() }}) as zone_id,
+    element.element_name,
+    element.element_type,
+    element.parent_element_id,
+    element.radio_technology,
+    element.frequency_band,
+    element.vendor,
+    element.model,
+    element.software_version,
+    element.operational_status,
+    element.latitude,
+    element.longitude,
+    element.coverage_radius_km,
+    element.coverage_area,
+    element.capacity_mbps,
+    element.capacity_uplink_mbps,
+    element.power_rating_kw,
+    element.backup_power_hours,
+    element.serves_911,
+    element.installed_on,
+    element.end_of_support_on,
+    element.configuration,
+    coalesce(zone.time_zone, provider.time_zone, '{{ var("reporting_time_zone") }}') as time_zone,
+    element.valid_from,
+    element.valid_to,
+    element.valid_to = 'infinity' as is_current
+from {{ ref('stg_network_elements_versions') }} as element
+left join {{ ref('dim_service_zone') }} as zone on zone.zone_id = element.zone_id
+left join {{ ref('dim_provider') }} as provider on provider.provider_id = element.provider_id
+
+union all
+
+select
+    {{ unknown_key() }},
+    {{ unknown_id() }}, {{ unknown_id() }}, {{ unknown_id() }},
+    'unknown', null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
+    null, null, null, null,
+    '{{ var("reporting_time_zone") }}', '-infinity', 'infinity', true

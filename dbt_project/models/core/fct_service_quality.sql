@@ -1,0 +1,28 @@
+{{ config(indexes=[{'columns': ['assessment_date']}, {'columns': ['service_id', 'assessment_date']}]) }}
+
+with dated as (
+    select
+        quality.*,
+        {{ day_start('quality.assessment_date + 1', "coalesce(service.time_zone, '" ~ var("reporting_time_zone") ~ "')") }}
+            as day_end_at
+    from {{ ref('stg_service_quality') }} as quality
+    left join {{ ref('dim_service') }} as service on service.service_id = quality.service_id and service.is_current
+)
+
+select
+    dated.assessment_id,
+    dated.assessment_date,
+    dated.service_id,
+    coalesce(service.service_key, {{ unknown_key() }}) as service_key,
+    coalesce(service.provider_id, {{ unknown_id() }}) as provider_id,
+    coalesce(service.zone_id, {{ unknown_id() }}) as zone_id,
+    coalesce(service.customer_id, {{ unknown_id() }}) as customer_id,
+    dated.speed_test_download_mbps,
+    dated.speed_test_upload_mbps,
+    dated.latency_ms,
+    dated.packet_loss_percentage,
+    dated.customer_rating
+from dated
+left join {{ ref('dim_service') }} as service
+    on service.service_id = dated.service_id
+    and {{ holds_at('service', "(dated.day_end_at - interval '1 microsecond')") }}

@@ -1,0 +1,20 @@
+{{ config(
+    materialized='incremental', incremental_strategy='append', on_schema_change='append_new_columns',
+    pre_hook="{{ clear_window(utc_day_is_touched('usage_records', 'usage_hour_at'), 'usage_records') }}",
+    indexes=[{'columns': ['usage_hour_at']}]
+) }}
+
+select
+    date_trunc('hour', usage_timestamp, 'UTC') as usage_hour_at,
+    provider_id,
+    zone_id,
+    element_id,
+    count(*) as usage_record_count,
+    sum(data_usage_bytes)::bigint as data_usage_bytes,
+    sum(voice_seconds)::bigint as voice_seconds,
+    sum(sms_count)::bigint as sms_count,
+    sum(signal_strength_dbm) as signal_strength_dbm_sum,
+    count(signal_strength_dbm) as signal_sample_count
+from {{ ref('fct_usage_event') }}
+where {{ utc_day_is_touched('usage_records', 'usage_timestamp') }}
+group by 1, 2, 3, 4

@@ -1,0 +1,10 @@
+-- One row per provider with assessments in the last 30 local days.
+select
+    quality.provider_id,
+    avg(quality.speed_test_download_mbps) as avg_download_speed_mbps,
+    avg(quality.customer_rating) as avg_customer_satisfaction,
+    count(*) filter (where quality.speed_test_download_mbps < 10) as slow_speed_reports
+from {{ ref('fct_service_quality') }} as quality
+inner join {{ ref('int_providers__calendar') }} as calendar using (provider_id)
+where quality.assessment_date between calendar.thirty_days_from_date and calendar.last_ended_date
+group by quality.provider_id

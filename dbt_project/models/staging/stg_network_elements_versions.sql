@@ -1,0 +1,1 @@
+{{ every_version('network_elements') }}

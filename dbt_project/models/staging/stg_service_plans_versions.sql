@@ -1,0 +1,1 @@
+{{ every_version('service_plans') }}

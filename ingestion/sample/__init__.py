@@ -1,0 +1,10 @@
+"""The sample operator: a seeded simulator that writes landing files for demos and tests.
+
+Not here: anything that the pipeline runs on; of the rest of `ingestion` it shares the contracts only.
+"""
+
+from __future__ import annotations
+
+from ingestion.sample.deliveries import Manifest, write_sample
+
+__all__ = ["Manifest", "write_sample"]
