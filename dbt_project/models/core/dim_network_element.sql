@@ -1,8 +1,8 @@
 select
     {{ version_key('element.element_id', 'element.valid_from') }} as element_key,
     element.element_id,
-    element.provider_id,
-    coalesce(element.zone_id, {{ unknown_id() }}) as zone_id,
+    coalesce(provider.provider_id, {{ unknown_id() }}) as provider_id,
+    coalesce(zone.zone_id, {{ unknown_id() }}) as zone_id,
     element.element_name,
     element.element_type,
     element.parent_element_id,

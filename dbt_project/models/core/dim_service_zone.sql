@@ -1,6 +1,6 @@
 select
     zone.zone_id,
-    zone.provider_id,
+    coalesce(provider.provider_id, {{ unknown_id() }}) as provider_id,
     zone.zone_name,
     zone.zone_type,
     coalesce(zone.time_zone, provider.time_zone, '{{ var("reporting_time_zone") }}') as time_zone,

@@ -12,7 +12,7 @@ with bill as (
 select
     bill.bill_id,
     bill.bill_version,
-    bill.provider_id,
+    coalesce(provider.provider_id, {{ unknown_id() }}) as provider_id,
     bill.customer_id,
     coalesce(customer.customer_key, {{ unknown_key() }}) as customer_key,
     bill.billing_period_start,
@@ -32,6 +32,7 @@ select
     bill.bill_status,
     bill.paid_on
 from bill
+left join {{ ref('dim_provider') }} as provider on provider.provider_id = bill.provider_id
 left join {{ ref('dim_customer') }} as customer
     on customer.customer_id = bill.customer_id
     and {{ holds_at('customer', day_start('bill.issued_on', "'" ~ var("reporting_time_zone") ~ "'")) }}
