@@ -1,0 +1,117 @@
+"""The parent job `warehouse`: its stages one after the other, a verdict at the end, and its daily schedule.
+
+Not here: what a stage builds (stages).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC
+
+import dagster as dg
+
+from orchestration.defs.resources import AS_OF_TAG, WarehouseResource
+from orchestration.defs.stages import PARENT_TAG, PROCESS_TAG, STAGES, StageOutcome, run_stage, this_process
+
+JOB_NAME = "warehouse"
+SCHEDULE_NAME = "daily_warehouse"
+DAILY_CRON = "0 3 * * *"
+# Without it a child run does not show on its job's page.
+REPOSITORY_TAG = ".dagster/repository"
+ACTIVE = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.QUEUED]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the stages hand on: the run's AS_OF and what the stages before did."""
+
+    as_of: str
+    outcomes: tuple[StageOutcome, ...] = ()
+
+
+def _stage_op(inner: dg.Definitions, stage: str) -> dg.OpDefinition:
+    @dg.op(name=stage, description=f"Child run of stage {stage}.")
+    def run(context: dg.OpExecutionContext, progress: Progress) -> Progress:
+        tags = {AS_OF_TAG: progress.as_of, PARENT_TAG: context.run_id, PROCESS_TAG: this_process()}
+        tags |= {name: value for name, value in context.run.tags.items() if name == REPOSITORY_TAG}
+        failed = [key for outcome in progress.outcomes for key in outcome.failed]
+        outcome = run_stage(inner, stage, instance=context.instance, tags=tags, failed_before=failed)
+        for failure in outcome.failures:
+            context.log.error(str(failure))
+        return Progress(progress.as_of, (*progress.outcomes, outcome))
+
+    return run
+
+
+@dg.op(description="Opens the warehouse and fixes AS_OF for all stages.")
+def start(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> Progress:
+    for notice in warehouse.open().notice:
+        context.log.info(notice)
+    return Progress(warehouse.as_of(dict(context.run.tags)).isoformat())
+
+
+@dg.op(description="Red when anything failed; says what was therefore not built.")
+def verdict(context: dg.OpExecutionContext, progress: Progress) -> None:
+    failures = [str(failure) for outcome in progress.outcomes for failure in outcome.failures]
+    not_built = [name for outcome in progress.outcomes for name in outcome.not_built]
+    context.log.info(f"stages: {', '.join(f'{o.stage} {o.run_id}' for o in progress.outcomes)}")
+    if failures or not_built:
+        consequence = f" Not built because of it: {', '.join(not_built)}." if not_built else ""
+        raise dg.Failure(
+            f"{'; '.join(failures)}.{consequence}",
+            metadata={"failures": failures, "not_built": not_built},
+            allow_retries=False,
+        )
+
+
+def build_pipeline_job(inner: dg.Definitions, warehouse: WarehouseResource) -> dg.JobDefinition:
+    """The parent job over the definitions whose assets it builds."""
+    stages = [_stage_op(inner, stage) for stage in STAGES]
+
+    @dg.job(
+        name=JOB_NAME,
+        description="Files to dashboards: every stage as a child run, then the verdict.",
+        executor_def=dg.in_process_executor,
+        resource_defs={"io_manager": dg.mem_io_manager, "warehouse": warehouse},
+    )
+    def warehouse_job() -> None:
+        progress = start()
+        for stage in stages:
+            progress = stage(progress)
+        verdict(progress)
+
+    return warehouse_job
+
+
+def build_daily_schedule(job: dg.JobDefinition, warehouse: WarehouseResource) -> dg.ScheduleDefinition:
+    """Every night; a tick speaks of the day that ended before it, and is skipped while a run is active."""
+
+    def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        active = context.instance.get_runs(dg.RunsFilter(job_name=JOB_NAME, statuses=ACTIVE), limit=1)
+        if active:
+            return dg.SkipReason(f"run {active[0].run_id} of {JOB_NAME} is still active")
+        at = context.scheduled_execution_time.astimezone(UTC)
+        return dg.RunRequest(run_key=at.isoformat(), tags={AS_OF_TAG: warehouse.settings().as_of_at(at).isoformat()})
+
+    return dg.ScheduleDefinition(
+        name=SCHEDULE_NAME,
+        job=job,
+        cron_schedule=DAILY_CRON,
+        execution_timezone=warehouse.settings().reporting_time_zone,
+        execution_fn=tick,
+        description="The whole pipeline every night.",
+    )
+
+
+def reap_orphans(instance: dg.DagsterInstance, is_alive: Callable[[str], bool]) -> list[str]:
+    """Fails runs whose process is gone and frees their slots; returns their ids.
+
+    A killed process leaves its runs as started for good, and their slots taken.
+    """
+    reaped = []
+    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+        process = run.tags.get(PROCESS_TAG)
+        if process and not is_alive(process):
+            instance.report_run_failed(run, "its process is gone; the next run does its work")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+            reaped.append(run.run_id)
+    return reaped

@@ -1,0 +1,130 @@
+"""The pipeline's stages as child runs: what each builds, what failed in it, and what therefore must not be built.
+
+Not here: the parent job (pipeline), single assets.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+PARENT_TAG = "telecom/parent_run"
+PROCESS_TAG = "telecom/process"
+# Stages in order, and the asset groups that each builds.
+STAGES: Mapping[str, tuple[str, ...]] = {
+    "ingest": ("ingest",),
+    "transform": ("reference", "staging", "intermediate", "core"),
+    "analytics": ("analytics",),
+    "marts": ("dashboards",),
+}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One thing that went wrong: the asset (or stage), what it is, and what was said of it."""
+
+    stage: str
+    asset: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.asset} ({self.stage}): {self.what}"
+
+
+@dataclass(frozen=True)
+class StageOutcome:
+    """What a stage's child run did. `failed` are the assets that nothing may stand on."""
+
+    stage: str
+    run_id: str | None
+    failures: tuple[Failure, ...] = ()
+    failed: frozenset[dg.AssetKey] = field(default_factory=frozenset)
+    not_built: tuple[str, ...] = ()
+
+
+def this_process() -> str:
+    """The machine and process that a run belongs to."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def stage_jobs() -> list[dg.UnresolvedAssetJobDefinition]:
+    """A job per stage, for the UI and as the form of the child runs."""
+    return [
+        dg.define_asset_job(f"stage_{stage}", selection=dg.AssetSelection.groups(*groups))
+        for stage, groups in STAGES.items()
+    ]
+
+
+def downstream_of(definitions: dg.Definitions, failed: Iterable[dg.AssetKey]) -> set[dg.AssetKey]:
+    """Everything that stands on the failed assets, directly or not."""
+    graph = definitions.resolve_asset_graph()
+    found: set[dg.AssetKey] = set()
+    waiting = list(failed)
+    while waiting:
+        for child in graph.get(waiting.pop()).child_keys:
+            if child not in found:
+                found.add(child)
+                waiting.append(child)
+    return found
+
+
+def _keys_of(definitions: dg.Definitions, stage: str) -> set[dg.AssetKey]:
+    graph = definitions.resolve_asset_graph()
+    return dg.AssetSelection.groups(*STAGES[stage]).resolve(graph)
+
+
+def _failures_of(stage: str, result: dg.ExecuteInProcessResult) -> tuple[list[Failure], set[dg.AssetKey]]:
+    """Failed steps and failed checks of severity error, and the assets that they are about."""
+    failures, failed = [], set[dg.AssetKey]()
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            cause = error.cause if error and error.cause else error
+            message = (cause.message if cause else "failed").strip()
+            user_failure = event.step_failure_data.user_failure_data
+            if user_failure and user_failure.description:
+                message = user_failure.description
+            name = str(event.step_key)
+            if name.startswith("raw__"):
+                failed.add(dg.AssetKey(["raw", name.removeprefix("raw__")]))
+            failures.append(Failure(stage, name.replace("__", ".", 1), message))
+    for check in result.get_asset_check_evaluations():
+        if not check.passed and check.severity == dg.AssetCheckSeverity.ERROR:
+            failed.add(check.asset_key)
+            what = check.description or _rows_said(check.metadata)
+            failures.append(Failure(stage, ".".join(check.asset_key.path), f"check {check.check_name} failed: {what}"))
+    return failures, failed
+
+
+def _rows_said(metadata: Mapping[str, dg.MetadataValue]) -> str:
+    count = metadata.get("dagster_dbt/failed_row_count")
+    return f"{count.value} rows" if count else "see the run"
+
+
+def run_stage(
+    definitions: dg.Definitions,
+    stage: str,
+    *,
+    instance: dg.DagsterInstance,
+    tags: Mapping[str, str],
+    failed_before: Iterable[dg.AssetKey],
+) -> StageOutcome:
+    """Runs a stage as a child run, without whatever stands on what failed before."""
+    wanted = _keys_of(definitions, stage)
+    blocked = wanted & downstream_of(definitions, failed_before)
+    not_built = tuple(sorted(".".join(key.path) for key in blocked))
+    selected = wanted - blocked
+    if not selected:
+        return StageOutcome(stage, None, not_built=not_built)
+    result = definitions.resolve_job_def(f"stage_{stage}").execute_in_process(
+        instance=instance, tags=dict(tags), raise_on_error=False, asset_selection=sorted(selected)
+    )
+    failures, failed = _failures_of(stage, result)
+    built = {event.asset_key for event in result.get_asset_materialization_events()}
+    failed |= {key for key in selected - built if not result.success}
+    missing = tuple(sorted(".".join(key.path) for key in selected - built - failed))
+    return StageOutcome(stage, result.run_id, tuple(failures), frozenset(failed), (*not_built, *missing))
