@@ -59,6 +59,11 @@ def stage_jobs() -> list[dg.UnresolvedAssetJobDefinition]:
     ]
 
 
+def logger_config(definitions: dg.Definitions) -> dict[str, object]:
+    """Run configuration that uses the definitions' own loggers, where they have any."""
+    return {"loggers": {name: {} for name in definitions.loggers or {}}} if definitions.loggers else {}
+
+
 def downstream_of(definitions: dg.Definitions, failed: Iterable[dg.AssetKey]) -> set[dg.AssetKey]:
     """Everything that stands on the failed assets, directly or not."""
     graph = definitions.resolve_asset_graph()
@@ -121,7 +126,11 @@ def run_stage(
     if not selected:
         return StageOutcome(stage, None, not_built=not_built)
     result = definitions.resolve_job_def(f"stage_{stage}").execute_in_process(
-        instance=instance, tags=dict(tags), raise_on_error=False, asset_selection=sorted(selected)
+        instance=instance,
+        tags=dict(tags),
+        raise_on_error=False,
+        asset_selection=sorted(selected),
+        run_config=logger_config(definitions),
     )
     failures, failed = _failures_of(stage, result)
     built = {event.asset_key for event in result.get_asset_materialization_events()}

@@ -1,0 +1,139 @@
+"""`make demo`: a sample operator's files, the whole pipeline over them, and what to look at next.
+
+Not here: the simulation, the pipeline.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import psycopg
+from rich.console import Console
+from rich.table import Table
+
+from ingestion.sample import write_sample
+from orchestration.commands.run import PipelineResult, run_pipeline
+from orchestration.warehouse.connection import open_warehouse, without_password
+from orchestration.warehouse.settings import ROOT, Settings, read_settings
+
+CUSTOMERS, MONTHS, SEED = 2000, 15, 1
+
+LAYERS = {
+    "raw": "select coalesce(sum(rows_loaded), 0) from raw.load_ledger",
+    "quarantine": "select count(*) from raw.quarantine where status = 'open'",
+}
+QUESTIONS = (
+    ("Who has most data a day?", "select provider_name, round(avg(data_gb)::numeric) as gb_a_day from "
+     "analytics.provider_daily_summary join core.dim_provider using (provider_id) group by 1 order by 2 desc;"),
+    ("Which plans are paid for?", "select plan_name, count(*) as services from core.dim_service_current "
+     "join core.dim_service_plan_current using (plan_id) where service_status = 'active' group by 1 order by 2 desc;"),
+    ("What was wrong with the files?", "select feed, reasons[1] as reason, count(*) from raw.quarantine "
+     "group by 1, 2 order by 3 desc limit 10;"),
+)  # fmt: skip
+
+
+def prepare_sample(folder: Path) -> dict[str, object]:
+    """Writes the sample, unless the one that lies there was made with the same arguments."""
+    manifest_file = folder / "manifest.json"
+    if manifest_file.exists():
+        manifest: dict[str, object] = json.loads(manifest_file.read_text(encoding="utf-8"))
+        if (manifest["customers"], manifest["months"], manifest["seed"]) == (CUSTOMERS, MONTHS, SEED):
+            return manifest
+    begun = time.monotonic()
+    print("Writing a sample operator's files …", file=sys.stderr, flush=True)
+    write_sample(folder, customers=CUSTOMERS, months=MONTHS, seed=SEED)
+    print(f"  ok   sample {'':<25} {time.monotonic() - begun:6.1f} s", file=sys.stderr)
+    return dict(json.loads(manifest_file.read_text(encoding="utf-8")))
+
+
+def _print_layers(console: Console, connection: psycopg.Connection) -> None:
+    table = Table("layer", "tables", "rows", title="Rows per layer", title_justify="left")
+    for name, query in LAYERS.items():
+        (rows,) = connection.execute(query.encode()).fetchone() or (0,)
+        table.add_row(name, "", f"{rows:,}")
+    for schema in ("reference", "core", "analytics", "dashboards"):
+        tables = connection.execute(
+            "select tablename from pg_tables where schemaname = %s order by 1", [schema]
+        ).fetchall()
+        counts = [
+            connection.execute(f'select count(*) from {schema}."{name}"'.encode()).fetchone() for (name,) in tables
+        ]
+        table.add_row(schema, str(len(tables)), f"{sum(count[0] for count in counts if count):,}")
+    console.print(table)
+
+
+def _print_dashboard(console: Console, connection: psycopg.Connection) -> None:
+    columns = {
+        "provider_name": "provider", "total_customers": "customers", "new_customers_30d": "new 30 d",
+        "network_uptime_percentage": "uptime %", "availability_percentage": "available %",
+        "total_data_tb_24h": "TB 24 h", "monthly_revenue": "revenue", "overdue_bills": "overdue",
+        "open_tickets": "tickets", "overall_operations_health_score": "health",
+    }  # fmt: skip
+    table = Table(*columns.values(), title="dashboards.operations_dashboard", title_justify="left")
+    for row in connection.execute(
+        f"select {', '.join(columns)} from dashboards.operations_dashboard order by 1".encode()
+    ):
+        cells = [f"{value:,.2f}".rstrip("0").rstrip(".") if hasattr(value, "quantize") else str(value) for value in row]
+        table.add_row(*cells)
+    console.print(table)
+
+
+def _print_times(console: Console, result: PipelineResult) -> None:
+    table = Table("step", "seconds", title="Time per step", title_justify="left")
+    for step, seconds in result.seconds.items():
+        table.add_row(step, f"{seconds:.1f}")
+    console.print(table)
+
+
+def write_service_file(settings: Settings, url: str) -> Path:
+    """A pg_service file for the owner only, so that no password stands on a command line."""
+    path = settings.warehouse_folder / "pg_service.conf"
+    info = psycopg.conninfo.conninfo_to_dict(url)
+    lines = ["[warehouse]", *(f"{name}={info[name]}" for name in ("host", "port", "dbname", "user", "password"))]
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write("\n".join(lines) + "\n")
+    return path
+
+
+def _print_next(console: Console, settings: Settings, url: str) -> None:
+    service = write_service_file(settings, url)
+    shown = service.relative_to(ROOT) if service.is_relative_to(ROOT) else service
+    console.print("[bold]Connect[/bold] (the password is in that file; BI tools: the same host, port and user)")
+    console.print(f"  PGSERVICEFILE={shown} psql service=warehouse", soft_wrap=True)
+    console.print(f"  {without_password(url)}", soft_wrap=True)
+    console.print("[bold]Watch and repair runs[/bold]\n  make ui")
+    console.print("[bold]Three questions to try[/bold]")
+    for question, query in QUESTIONS:
+        console.print(f"  -- {question}\n  {query}", soft_wrap=True, markup=False, highlight=False)
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m orchestration demo`."""
+    if arguments:
+        print("usage: python -m orchestration demo", file=sys.stderr)
+        return 2
+    begun, given = time.monotonic(), read_settings()
+    folder = given.warehouse_folder / "sample"
+    manifest = prepare_sample(folder)
+    settings = replace(given, landing_dir=folder / "landing", as_of=datetime.fromisoformat(str(manifest["as_of"])))
+    result = run_pipeline(settings)
+    console = Console(width=max(Console().width, 130))
+    url = open_warehouse(settings).url
+    with psycopg.connect(url, autocommit=True) as connection:
+        if result.problem is None:
+            _print_layers(console, connection)
+            _print_times(console, result)
+            _print_dashboard(console, connection)
+    if result.problem:
+        print(f"FAILED (run {result.run_id}): {result.problem}", file=sys.stderr)
+        return 1
+    _print_next(console, settings, url)
+    console.print(f"AS_OF {settings.as_of_at().isoformat()}; all of it took {time.monotonic() - begun:.0f} s.")
+    return 0
