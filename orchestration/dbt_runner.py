@@ -54,7 +54,7 @@ def connection_environment(url: str) -> dict[str, str]:
     }
 
 
-def _fingerprint() -> str:
+def project_fingerprint() -> str:
     digest = hashlib.sha256()
     for pattern in _SOURCES:
         for path in sorted(PROJECT_FOLDER.rglob(pattern)):
@@ -79,7 +79,7 @@ def parse_project(folder: Path, database: str) -> ParsedProject:
     from dbt.cli.main import dbtRunner
 
     project = ParsedProject(folder / database)
-    stamp, fingerprint = project.target_folder / "fingerprint", _fingerprint()
+    stamp, fingerprint = project.target_folder / "fingerprint", project_fingerprint()
     if stamp.exists() and stamp.read_text() == fingerprint and project.manifest_file.exists():
         return project
     project.target_folder.mkdir(parents=True, exist_ok=True)

@@ -62,7 +62,11 @@ class TerminalHandler(logging.Handler):
         if step == "dbt_models":
             step, detail = f"dbt {event.job_name.removeprefix('stage_')}", f"{self._dbt.get(event.job_name, 0)} models"
         mark = "ok  " if is_success else "FAIL"
-        print(f"  {mark} {step.removeprefix('raw__'):<32} {seconds:6.1f} s  {detail}".rstrip(), file=self._stream, flush=True)
+        print(
+            f"  {mark} {step.removeprefix('raw__'):<32} {seconds:6.1f} s  {detail}".rstrip(),
+            file=self._stream,
+            flush=True,
+        )
 
 
 def terminal_logger(handler: TerminalHandler) -> dg.LoggerDefinition:

@@ -4,15 +4,17 @@ Not here: what a stage builds (stages).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import dagster as dg
 
 from orchestration.defs.resources import AS_OF_TAG, WarehouseResource
 from orchestration.defs.stages import PARENT_TAG, PROCESS_TAG, STAGES, StageOutcome, run_stage, this_process
+from orchestration.unchanged import build_state, last_good_build, remember_good_build
 
 JOB_NAME = "warehouse"
+FIRST_STAGE = next(iter(STAGES))
 SCHEDULE_NAME = "daily_warehouse"
 DAILY_CRON = "0 3 * * *"
 # Without it a child run does not show on its job's page.
@@ -26,18 +28,29 @@ class Progress:
 
     as_of: str
     outcomes: tuple[StageOutcome, ...] = ()
+    same_as_run: str | None = None
+
+
+def _state(warehouse: WarehouseResource, as_of: str) -> str:
+    return build_state(warehouse.url, warehouse.settings(), datetime.fromisoformat(as_of))
 
 
 def _stage_op(inner: dg.Definitions, stage: str) -> dg.OpDefinition:
     @dg.op(name=stage, description=f"Child run of stage {stage}.")
-    def run(context: dg.OpExecutionContext, progress: Progress) -> Progress:
+    def run(context: dg.OpExecutionContext, progress: Progress, warehouse: WarehouseResource) -> Progress:
+        if progress.same_as_run:
+            context.log.info(f"nothing new since run {progress.same_as_run}")
+            return replace(progress, outcomes=(*progress.outcomes, StageOutcome(stage, None)))
         tags = {AS_OF_TAG: progress.as_of, PARENT_TAG: context.run_id, PROCESS_TAG: this_process()}
         tags |= {name: value for name, value in context.run.tags.items() if name == REPOSITORY_TAG}
         failed = [key for outcome in progress.outcomes for key in outcome.failed]
         outcome = run_stage(inner, stage, instance=context.instance, tags=tags, failed_before=failed)
         for failure in outcome.failures:
             context.log.error(str(failure))
-        return Progress(progress.as_of, (*progress.outcomes, outcome))
+        same_as_run = None
+        if stage == FIRST_STAGE and not outcome.failures:
+            same_as_run = last_good_build(warehouse.url, _state(warehouse, progress.as_of))
+        return Progress(progress.as_of, (*progress.outcomes, outcome), same_as_run)
 
     return run
 
@@ -50,7 +63,7 @@ def start(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> Progr
 
 
 @dg.op(description="Red when anything failed; says what was therefore not built.")
-def verdict(context: dg.OpExecutionContext, progress: Progress) -> None:
+def verdict(context: dg.OpExecutionContext, progress: Progress, warehouse: WarehouseResource) -> None:
     failures = [str(failure) for outcome in progress.outcomes for failure in outcome.failures]
     not_built = [name for outcome in progress.outcomes for name in outcome.not_built]
     context.log.info(f"stages: {', '.join(f'{o.stage} {o.run_id}' for o in progress.outcomes)}")
@@ -61,6 +74,8 @@ def verdict(context: dg.OpExecutionContext, progress: Progress) -> None:
             metadata={"failures": failures, "not_built": not_built},
             allow_retries=False,
         )
+    if not progress.same_as_run:
+        remember_good_build(warehouse.url, _state(warehouse, progress.as_of), context.run_id)
 
 
 def build_pipeline_job(inner: dg.Definitions, warehouse: WarehouseResource) -> dg.JobDefinition:

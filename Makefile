@@ -1,0 +1,80 @@
+# Commands of the project; `make help` lists them. Written for GNU make 3.81 and newer.
+
+ifeq ($(filter 3.81 3.82 4.%,$(MAKE_VERSION)),)
+$(error make $(MAKE_VERSION) is too old; install GNU make 3.81 or newer)
+endif
+
+# The first Python of the supported versions that really runs.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 && echo $$p && exit; \
+	done; echo python3)
+VENV_PYTHON = .venv/bin/python
+RUN = $(VENV_PYTHON) -m orchestration
+
+export DBT_SEND_ANONYMOUS_USAGE_STATS = false
+export GX_ANALYTICS_ENABLED = false
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo run ui stop clean quarantine replay sample generate test lint format lock
+
+help: ## this list
+	@echo 'A data warehouse for telecom operators. Commands:'
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "  %-18s %s\n", $$1, $$2}'
+	@test ! -x $(VENV_PYTHON) || { echo 'Settings (environment):'; $(RUN) settings; }
+
+setup:
+	@$(PYTHON) orchestration/bootstrap.py runtime
+
+setup-dev:
+	@$(PYTHON) orchestration/bootstrap.py dev
+
+demo: setup ## a sample operator, the whole pipeline, and what to look at next
+	@$(RUN) demo
+
+run: setup ## the pipeline over LANDING_DIR against WAREHOUSE_URL
+	@$(RUN) run
+
+ui: setup ## Dagster's pages on 127.0.0.1 (PORT=3000)
+	@$(RUN) ui $(PORT)
+
+stop: setup ## shut the embedded server down
+	@$(RUN) stop
+
+clean: setup ## remove .warehouse (filings and audit rows only with FORCE=yes, after a dump)
+	@$(RUN) clean
+
+quarantine: setup ## quarantined rows as a CSV: FEED=usage_records OUT=fix.csv
+	@$(RUN) quarantine $(FEED) $(OUT)
+
+replay: setup ## load corrected rows (FEED=… FILE=…) or a refused file again (LOAD_ID=…)
+	@$(RUN) replay $(if $(LOAD_ID),--load-id $(LOAD_ID),$(FEED) $(FILE))
+
+sample: setup ## write a sample operator's files: FOLDER=… CUSTOMERS=2000 MONTHS=15 SEED=1
+	@$(VENV_PYTHON) -m ingestion.sample --folder $(or $(FOLDER),.warehouse/sample) --customers $(or $(CUSTOMERS),2000) \
+		--months $(or $(MONTHS),15) --seed $(or $(SEED),1)
+
+generate: setup ## write dbt's sources and the feeds' pages from the contracts
+	@$(VENV_PYTHON) -m ingestion.generate
+
+test: setup-dev ## every test, on a disposable PostgreSQL
+	@$(VENV_PYTHON) -m pytest $(ARGS)
+
+lint: setup-dev ## ruff, mypy, sqlfluff, and generated files
+	@$(VENV_PYTHON) -m ruff check .
+	@$(VENV_PYTHON) -m ruff format --check .
+	@$(VENV_PYTHON) -m mypy
+	@$(VENV_PYTHON) -m ingestion.generate --check
+	@cd dbt_project && ../$(VENV_PYTHON) -m sqlfluff lint models tests --disable-progress-bar --nofail -q && \
+		../$(VENV_PYTHON) -m sqlfluff lint models --disable-progress-bar
+
+format: setup-dev ## write the code in its one form
+	@$(VENV_PYTHON) -m ruff check --fix .
+	@$(VENV_PYTHON) -m ruff format .
+
+lock: ## resolve the dependencies anew into the two locks
+	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
+	@.venv-lock/bin/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-header --quiet --upgrade -o requirements.lock
+	@.venv-lock/bin/uv pip compile pyproject.toml --extra dev -c requirements.lock --universal --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements-dev.lock
+	@rm -rf .venv-lock

@@ -1,0 +1,383 @@
+"""operations_dashboard and the facts' row counts from the rows that count, in plain Python and exact numbers.
+
+Not here: dbt's SQL; this follows the definitions in docs/operations_dashboard.md.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import yaml
+
+from tests.second_road.files import CONTRACTS, Feed, feed_names, read_feed
+
+UNKNOWN = "00000000-0000-0000-0000-000000000000"
+FOREVER = datetime.max.replace(tzinfo=UTC)
+EVENT_FEEDS = ("usage_records", "network_performance", "service_quality", "bills", "support_tickets")
+
+
+def _round(value: Decimal | None, digits: int) -> Decimal | None:
+    return None if value is None else value.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+
+
+def _mean(values: list[Decimal]) -> Decimal | None:
+    return sum(values, Decimal(0)) / len(values) if values else None
+
+
+def _cadence(feed: str) -> timedelta:
+    contract = yaml.safe_load((CONTRACTS / f"{feed}.yml").read_text())
+    return sum((timedelta(days=int(contract[name].split()[0])) for name in ("expected_every", "grace")), timedelta())
+
+
+@dataclass
+class World:
+    """All feeds of a landing folder, and the look-ups that several measures need."""
+
+    feeds: dict[str, Feed]
+    as_of: datetime
+    reporting_time_zone: str
+
+    def __post_init__(self) -> None:
+        self.providers = {row["provider_id"]: row for row in self.feeds["providers"].newest()}
+        self.zones = {row["zone_id"]: row for row in self.feeds["service_zones"].newest()}
+        self.customers = {row["customer_id"]: row for row in self.feeds["customers"].newest()}
+        self.services = {row["service_id"]: row for row in self.feeds["customer_services"].newest()}
+        self.elements = {row["element_id"]: row for row in self.feeds["network_elements"].newest()}
+        self.plan_provider = {row["plan_id"]: row["provider_id"] for row in self.feeds["service_plans"].newest()}
+        self.service_versions = self.feeds["customer_services"].versions()
+        self.element_versions = self.feeds["network_elements"].versions()
+
+    def zone_of_provider(self, provider_id: str) -> ZoneInfo:
+        row = self.providers.get(provider_id)
+        if row is None:
+            return ZoneInfo(self.reporting_time_zone)
+        return ZoneInfo(row["time_zone"] or "America/Chicago")
+
+    def at(self, versions: list[dict], instant: datetime) -> dict | None:
+        """The version that holds at an instant; the first holds since ever."""
+        held = versions[0]
+        for version in versions[1:]:
+            if version["updated_at"] <= instant:
+                held = version
+        return None if held["is_deleted"] else held
+
+    def provider_of_service(self, service_id: str, instant: datetime) -> str:
+        versions = self.service_versions.get(service_id)
+        version = self.at(versions, instant) if versions else None
+        return self.plan_provider.get(version["plan_id"], UNKNOWN) if version else UNKNOWN
+
+    def zone_of_service(self, service_id: str) -> ZoneInfo:
+        service = self.services.get(service_id)
+        if service is None:
+            return ZoneInfo(self.reporting_time_zone)
+        provider_id = self.plan_provider.get(service["plan_id"], UNKNOWN)
+        customer = self.customers.get(service["customer_id"])
+        zone = self.zones.get(customer["service_zone_id"]) if customer else None
+        if zone and zone["provider_id"] == provider_id and zone["time_zone"]:
+            return ZoneInfo(zone["time_zone"])
+        return self.zone_of_provider(provider_id)
+
+    def zone_of_element(self, element_id: str) -> ZoneInfo:
+        element = self.elements.get(element_id)
+        if element is None:
+            return ZoneInfo(self.reporting_time_zone)
+        zone = self.zones.get(element["zone_id"])
+        if zone:
+            return ZoneInfo(zone["time_zone"]) if zone["time_zone"] else self.zone_of_provider(zone["provider_id"])
+        return self.zone_of_provider(element["provider_id"])
+
+
+def read_world(landing: Path, as_of: datetime, reporting_time_zone: str) -> World:
+    return World({name: read_feed(landing, name) for name in feed_names()}, as_of, reporting_time_zone)
+
+
+def _start_of(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
+
+
+def _day_end(day: date, zone: ZoneInfo) -> datetime:
+    return _start_of(day + timedelta(days=1), zone) - timedelta(microseconds=1)
+
+
+def quality_provider(world: World, row: dict) -> str:
+    """An assessment's provider: of the version that held as its local day ended."""
+    zone = world.zone_of_service(row["service_id"])
+    return world.provider_of_service(row["service_id"], _day_end(row["assessment_date"], zone))
+
+
+def primary_provider(world: World, customer_id: str, at: datetime) -> str:
+    """The customer's primary provider: in force then, else of the latest time before, else of the first after."""
+    spans = [
+        (s["activated_at"], s["deactivated_at"] or FOREVER, world.plan_provider.get(s["plan_id"], UNKNOWN))
+        for s in world.services.values()
+        if s["customer_id"] == customer_id
+        and s["activated_at"]
+        and s["activated_at"] < (s["deactivated_at"] or FOREVER)
+    ]
+    starts = sorted({bound for start, end, _ in spans for bound in (start, end)})
+    intervals = []
+    for begin, end in pairwise(starts):
+        in_force: dict[str, list[datetime]] = defaultdict(list)
+        for start, stop, provider in spans:
+            if start <= begin and stop >= end:
+                in_force[provider].append(start)
+        if in_force:
+            best = min(in_force, key=lambda p: (-len(in_force[p]), min(in_force[p]), p))
+            intervals.append((begin, end, best))
+    held = [i for i in intervals if i[0] <= at < i[1]]
+    before, after = [i for i in intervals if i[1] <= at], [i for i in intervals if i[0] > at]
+    chosen = held or before[-1:] or after[:1]
+    return chosen[0][2] if chosen else UNKNOWN
+
+
+def ticket_provider(world: World, ticket: dict) -> str:
+    versions = world.service_versions.get(ticket["service_id"])
+    if versions and world.at(versions, ticket["created_at"]):
+        return world.provider_of_service(ticket["service_id"], ticket["created_at"])
+    return primary_provider(world, ticket["customer_id"], ticket["created_at"])
+
+
+def newest_bills(world: World) -> list[dict]:
+    """The newest issue of each bill."""
+    bills: dict[str, dict] = {}
+    for row in world.feeds["bills"].newest():
+        if row["bill_id"] not in bills or row["bill_version"] > bills[row["bill_id"]]["bill_version"]:
+            bills[row["bill_id"]] = row
+    return list(bills.values())
+
+
+def _days_before(day: date, months: int) -> date:
+    """The same day of an earlier month, or its last day."""
+    month = day.year * 12 + day.month - 1 - months
+    for last in range(day.day, 0, -1):
+        try:
+            return date(month // 12, month % 12 + 1, last)
+        except ValueError:
+            continue
+    raise AssertionError(day)
+
+
+class ProviderFigures:
+    """The dashboard's row of one provider."""
+
+    def __init__(self, world: World, events: dict[str, list[tuple[datetime, dict]]], provider_id: str) -> None:
+        self.world, self.provider_id, self.as_of = world, provider_id, world.as_of
+        self.zone = world.zone_of_provider(provider_id)
+        self.today = (world.as_of - timedelta(microseconds=1)).astimezone(self.zone).date()
+        self.last_day = world.as_of.astimezone(self.zone).date() - timedelta(days=1)
+        self.events = events
+        self.through = {f: max(e[0] for e in rows) for f, rows in events.items() if rows}
+        self.stale = sorted(f for f, at in self.through.items() if world.as_of - at > _cadence(f))
+
+    def fresh(self, feed: str) -> bool:
+        return feed in self.through and feed not in self.stale
+
+    def recent(self, day: date) -> bool:
+        return self.last_day - timedelta(days=29) <= day <= self.last_day
+
+    def row(self) -> dict[str, object]:
+        figures: dict[str, object] = {
+            "provider_id": self.provider_id,
+            "provider_name": self.world.providers[self.provider_id]["provider_name"],
+            "as_of_at": self.as_of,
+            "data_through_at": min(self.through.values(), default=None),
+            "is_stale": bool(self.stale),
+            "stale_feeds": self.stale,
+        }
+        for part in (self.network, self.quality, self.customers, self.usage, self.billing, self.support):
+            figures |= part()
+        return figures | self.health(figures)
+
+    def network(self) -> dict[str, object]:
+        states = {}
+        for element_id, versions in self.world.element_versions.items():
+            held = self.world.at(versions, self.as_of)
+            if held and held["provider_id"] == self.provider_id:
+                states[element_id] = held["operational_status"]
+        counted = [e for e, state in states.items() if state not in ("planned", "retired")]
+        active = sum(states[e] == "active" for e in counted)
+        share = _round(Decimal(100 * active) / len(counted), 1) if counted else None
+        return {
+            "total_network_elements": len(counted) if states else None,
+            "active_elements": active if states else None,
+            "network_uptime_percentage": share,
+            "availability_percentage": self.availability(set(counted)),
+        }
+
+    def availability(self, elements: set[str]) -> Decimal | None:
+        """Shorter samples decide where they overlap a day's; the rest of the day is the day's sample's."""
+        if not self.fresh("network_performance"):
+            return None
+        days: dict[tuple, list[tuple[int, int]]] = defaultdict(list)
+        for row in self.world.feeds["network_performance"].newest_events():
+            if row["element_id"] in elements and row["availability_seconds"] is not None:
+                zone = self.world.zone_of_element(row["element_id"])
+                day = row["measurement_timestamp"].astimezone(zone).date()
+                if self.recent(day):
+                    days[row["element_id"], day].append((row["interval_seconds"], row["availability_seconds"]))
+        measured = down = 0
+        for samples in days.values():
+            short = [s for s in samples if s[0] < 82_800]
+            long = [s for s in samples if s[0] >= 82_800]
+            covered, short_down = sum(s[0] for s in short), sum(s[0] - s[1] for s in short)
+            rest = max(0, sum(s[0] for s in long) - covered)
+            measured += covered + rest
+            down += short_down + min(rest, max(0, sum(s[0] - s[1] for s in long) - short_down))
+        return _round(Decimal(100 * (measured - down)) / measured, 3) if measured else None
+
+    def quality(self) -> dict[str, object]:
+        rows = [r for _, r in self.events["service_quality"] if self.recent(r["assessment_date"])]
+        speeds = [r["speed_test_download_mbps"] for r in rows if r["speed_test_download_mbps"] is not None]
+        ratings = [r["customer_rating"] for r in rows if r["customer_rating"] is not None]
+        fresh = self.fresh("service_quality")
+        return {
+            "avg_download_speed_mbps": _mean(speeds) if fresh else None,
+            "avg_customer_satisfaction": _mean(ratings) if fresh else None,
+            "slow_speed_reports": sum(speed < 10 for speed in speeds) if fresh else None,
+        }
+
+    def customers(self) -> dict[str, object]:
+        members = set()
+        for versions in self.world.service_versions.values():
+            held = self.world.at(versions, self.as_of)
+            provider_id = self.world.plan_provider.get(held["plan_id"]) if held else None
+            if held and held["created_at"] <= self.as_of and provider_id == self.provider_id:
+                members.add(held["customer_id"])
+        versions = self.world.feeds["customers"].versions()
+        held = [self.world.at(versions[m], self.as_of) for m in members if m in versions]
+        new = [
+            c
+            for c in held
+            if c["created_at"] <= self.as_of and self.recent(c["created_at"].astimezone(self.zone).date())
+        ]
+        known = bool(members)
+        return {
+            "total_customers": len(members) if known else None,
+            "active_customers": sum(c["account_status"] == "active" for c in held) if known else None,
+            "new_customers_30d": len(new) if known else None,
+        }
+
+    def usage(self) -> dict[str, object]:
+        if not self.fresh("usage_records"):
+            return dict.fromkeys(("total_data_tb_24h", "total_voice_hours_24h", "avg_signal_strength_24h"))
+        end = min(self.as_of, self.through["usage_records"]).replace(minute=0, second=0, microsecond=0)
+        rows = [r for at, r in self.events["usage_records"] if end - timedelta(hours=24) <= at < end]
+        return {
+            "total_data_tb_24h": Decimal(sum(r["data_usage_bytes"] for r in rows)) / 2**40,
+            "total_voice_hours_24h": Decimal(sum(r["voice_seconds"] for r in rows)) / 3600,
+            "avg_signal_strength_24h": _mean(
+                [r["signal_strength_dbm"] for r in rows if r["signal_strength_dbm"] is not None]
+            ),
+        }
+
+    def billing(self) -> dict[str, object]:
+        self.bills = [
+            r
+            for _, r in self.events["bills"]
+            if r["bill_status"] != "draft" and _days_before(self.today, 1) < r["issued_on"] <= self.today
+        ]
+        paid = [b for b in self.bills if b["paid_on"] and b["paid_on"] <= self.today]
+        self.paid_share = Decimal(len(paid)) / len(self.bills) if self.bills and self.fresh("bills") else None
+        unpaid = [b for b in self.bills if not b["paid_on"] or b["paid_on"] > self.today]
+        fresh = self.fresh("bills")
+        return {
+            "monthly_revenue": sum((b["total_amount"] for b in self.bills), Decimal(0)) if fresh else None,
+            "overdue_bills": sum(b["due_date"] < self.today for b in unpaid) if fresh else None,
+            "payment_rate_percentage": _round(100 * self.paid_share, 1) if self.paid_share is not None else None,
+        }
+
+    def support(self) -> dict[str, object]:
+        tickets = [r for _, r in self.events["support_tickets"] if r["created_at"] <= self.as_of]
+        recent = [t for t in tickets if self.recent(t["created_at"].astimezone(self.zone).date())]
+        hours = [
+            Decimal(int((t["resolved_at"] - t["created_at"]) / timedelta(microseconds=1))) / 3_600_000_000
+            for t in recent
+            if t["resolved_at"] and t["resolved_at"] <= self.as_of
+        ]
+        fresh = self.fresh("support_tickets")
+        return {
+            "total_support_tickets": len(recent) if fresh else None,
+            "open_tickets": sum(not t["resolved_at"] or t["resolved_at"] > self.as_of for t in tickets)
+            if fresh
+            else None,
+            "avg_resolution_hours": _mean(hours) if fresh else None,
+        }
+
+    def health(self, figures: dict) -> dict[str, object]:
+        """The source's weights and steps."""
+        uptime, rating = figures["network_uptime_percentage"], figures["avg_customer_satisfaction"]
+        speed, hours = figures["avg_download_speed_mbps"], figures["avg_resolution_hours"]
+        score = (
+            (uptime or Decimal(0)) / 100 * 20 + (rating or Decimal(0)) / 5 * 25 + (self.paid_share or Decimal(0)) * 15
+        )
+        score += 20 if speed is not None and speed >= 50 else 15 if speed is not None and speed >= 25 else 10
+        score += 20 if hours is not None and hours <= 24 else 15 if hours is not None and hours <= 48 else 10
+        inputs = ("network_uptime_percentage", "avg_customer_satisfaction", "avg_download_speed_mbps",
+                  "payment_rate_percentage", "avg_resolution_hours")  # fmt: skip
+        return {
+            "overall_operations_health_score": _round(score, 1),
+            "missing_inputs": [name for name in inputs if figures[name] is None],
+        }
+
+
+def provider_events(world: World) -> dict[str, dict[str, list[tuple[datetime, dict]]]]:
+    """Every event by AS_OF of every event feed, by provider: (time, row)."""
+    found: dict[str, dict[str, list]] = defaultdict(lambda: {feed: [] for feed in EVENT_FEEDS})
+
+    def add(feed: str, provider_id: str, at: datetime, row: dict) -> None:
+        if at <= world.as_of:
+            found[provider_id][feed].append((at, row))
+
+    for row in world.feeds["usage_records"].newest_events():
+        at = row["usage_timestamp"]
+        add("usage_records", world.provider_of_service(row["service_id"], at), at, row)
+    for row in world.feeds["network_performance"].newest_events():
+        element = world.elements.get(row["element_id"])
+        if element:
+            add("network_performance", element["provider_id"], row["measurement_timestamp"], row)
+    for row in world.feeds["service_quality"].newest_events():
+        provider_id = quality_provider(world, row)
+        add("service_quality", provider_id, _start_of(row["assessment_date"], world.zone_of_provider(provider_id)), row)
+    for row in newest_bills(world):
+        add("bills", row["provider_id"], _start_of(row["issued_on"], world.zone_of_provider(row["provider_id"])), row)
+    for row in world.feeds["support_tickets"].newest():
+        add("support_tickets", ticket_provider(world, row), max(row["created_at"], row["updated_at"]), row)
+    return found
+
+
+def operations_dashboard(world: World) -> dict[str, dict[str, object]]:
+    """The dashboard's rows by provider."""
+    events = provider_events(world)
+    return {p: ProviderFigures(world, events[p], p).row() for p in world.providers}
+
+
+def fact_rows(world: World) -> dict[str, int]:
+    """How many rows each fact must have."""
+    usage = world.feeds["usage_records"].newest_events()
+    daily = {
+        (
+            r["service_id"],
+            r["element_id"],
+            r["usage_timestamp"].astimezone(world.zone_of_service(r["service_id"])).date(),
+        )
+        for r in usage
+    }
+    performance = {
+        (r["element_id"], r["measurement_timestamp"].astimezone(world.zone_of_element(r["element_id"])).date())
+        for r in world.feeds["network_performance"].newest_events()
+    }
+    return {
+        "fct_usage_event": len(usage),
+        "fct_usage_daily": len(daily),
+        "fct_network_performance_daily": len(performance),
+        "fct_service_quality": len(world.feeds["service_quality"].newest_events()),
+        "fct_bill": len(newest_bills(world)),
+        "fct_support_ticket": len(world.feeds["support_tickets"].newest()),
+        "dim_provider": len(world.providers) + 1,
+        "dim_customer_pii": len(world.customers),
+        "dim_service_pii": len(world.services),
+    }
