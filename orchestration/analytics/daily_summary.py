@@ -31,7 +31,7 @@ def summarise_days(usage: pd.DataFrame, bills: pd.DataFrame, tickets: pd.DataFra
     for provider_id, days in joined.groupby(level="provider_id"):
         own = days.droplevel("provider_id")
         own.index = pd.to_datetime(own.index)
-        whole = own.reindex(pd.date_range(own.index.min(), own.index.max(), freq="D")).fillna(0.0).astype(float)
+        whole = own.reindex(pd.date_range(own.index.min(), own.index.max(), freq="D")).astype(float).fillna(0.0)
         whole["data_gb_trend"] = whole["data_gb"].rolling(TREND_DAYS).mean()
         whole.insert(0, "provider_id", provider_id)
         summaries.append(whole.rename_axis("provider_day").reset_index())
@@ -40,8 +40,10 @@ def summarise_days(usage: pd.DataFrame, bills: pd.DataFrame, tickets: pd.DataFra
     return pd.concat(summaries, ignore_index=True)
 
 
-def plot_data_per_day(summary: pd.DataFrame, names: dict[str, str]) -> alt.Chart:
-    """A line per provider of its data per day, smoothed over a week."""
+def plot_data_per_day(summary: pd.DataFrame, names: dict[str, str]) -> alt.Chart | None:
+    """A line per provider of its data per day, smoothed over a week; None before any has seven days."""
+    if not summary["data_gb_trend"].notna().any():
+        return None
     frame = summary.assign(provider=summary["provider_id"].map(names).fillna("unknown"))
     return (
         alt.Chart(frame.dropna(subset=["data_gb_trend"]))

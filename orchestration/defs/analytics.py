@@ -5,6 +5,7 @@ Not here: the mathematics (orchestration.analytics).
 
 import base64
 
+import altair as alt
 import dagster as dg
 import pandas as pd
 import psycopg
@@ -87,8 +88,6 @@ def _write(connection: psycopg.Connection, summary: pd.DataFrame, as_of_date: ob
 )
 def provider_daily_summary(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
     """One row per provider and local day: data, voice, services with usage, billed amount and tickets opened."""
-    import vl_convert
-
     as_of_date = (warehouse.as_of(dict(context.run.tags)) - pd.Timedelta(microseconds=1)).date()
     with psycopg.connect(warehouse.url) as connection:
         connection.execute(_TABLE)
@@ -96,13 +95,21 @@ def provider_daily_summary(context: dg.AssetExecutionContext, warehouse: Warehou
         names = dict(connection.execute("select provider_id::text, provider_name from core.dim_provider").fetchall())
         summary = summarise_days(**frames)
         changed, removed = _write(connection, summary, as_of_date)
-    picture = vl_convert.vegalite_to_png(plot_data_per_day(summary, names).to_dict(), scale=1)
-    encoded = base64.b64encode(picture).decode()
     return dg.MaterializeResult(
         metadata={
             "rows": len(summary),
             "rows_changed": changed,
             "rows_removed": removed,
-            "data_per_day": dg.MetadataValue.md(f"![GB a day by provider](data:image/png;base64,{encoded})"),
+            "data_per_day": _picture(plot_data_per_day(summary, names)),
         }
     )
+
+
+def _picture(chart: alt.Chart | None) -> dg.MetadataValue:
+    """The chart as a PNG that the page of the asset shows."""
+    import vl_convert
+
+    if chart is None:
+        return dg.MetadataValue.md("No provider has seven days yet.")
+    encoded = base64.b64encode(vl_convert.vegalite_to_png(chart.to_dict(), scale=1)).decode()
+    return dg.MetadataValue.md(f"![GB a day by provider](data:image/png;base64,{encoded})")
