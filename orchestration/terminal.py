@@ -44,12 +44,12 @@ class TerminalHandler(logging.Handler):
         metadata = event.materialization.metadata
         if "rows_loaded" in metadata:
             loaded, bad, twice = (
-                int(metadata[name].value) for name in ("rows_loaded", "rows_quarantined", "rows_duplicate")
+                int(str(metadata[name].value)) for name in ("rows_loaded", "rows_quarantined", "rows_duplicate")
             )
             note = "".join(
                 f", {count:,} {what}" for count, what in ((bad, "quarantined"), (twice, "duplicate")) if count
             )
-            self._detail = f"{loaded:,} rows{note}" if int(metadata["files_loaded"].value) else "nothing new"
+            self._detail = f"{loaded:,} rows{note}" if metadata["files_loaded"].value else "nothing new"
         elif "rows" in metadata:
             self._detail = f"{metadata['rows'].value:,} rows"
 

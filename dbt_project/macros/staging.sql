@@ -5,7 +5,7 @@
             {{ return(node.config.meta) }}
         {%- endfor -%}
     {%- endif -%}
-    {{ return({'key': ['?'], 'is_versioned': true}) }}
+    {{ return({'key': ['key_column'], 'is_versioned': true}) }}
 {%- endmacro %}
 
 {# The feed as it is known now: the newest version of each key, entities that were taken back left out. #}

@@ -64,7 +64,7 @@ def _write(connection: psycopg.Connection, summary: pd.DataFrame, as_of_date: ob
     ):
         for row in summary[list(names)].itertuples(index=False):
             values = [None if pd.isna(value) else value for value in row]
-            copy.write_row([values[0], values[1].date(), *values[2:], as_of_date, MODEL_VERSION])
+            copy.write_row([*values, as_of_date, MODEL_VERSION])
     compared = ", ".join((*_COLUMNS, "as_of_date", "model_version"))
     old, new = (", ".join(f"{side}.{name}" for name in compared.split(", ")) for side in ("kept", "excluded"))
     changed = connection.execute(
@@ -92,7 +92,9 @@ def provider_daily_summary(context: dg.AssetExecutionContext, warehouse: Warehou
     with psycopg.connect(warehouse.url) as connection:
         connection.execute(_TABLE)
         frames = {name: _frame(connection, query, as_of_date) for name, query in _QUERIES.items()}
-        names = dict(connection.execute("select provider_id::text, provider_name from core.dim_provider").fetchall())
+        names: dict[str, str] = dict(
+            connection.execute("select provider_id::text, provider_name from core.dim_provider").fetchall()
+        )
         summary = summarise_days(**frames)
         changed, removed = _write(connection, summary, as_of_date)
     return dg.MaterializeResult(

@@ -82,7 +82,7 @@ def build_dbt_assets(project: ParsedProject, translator: Translator) -> dg.Asset
                 failed.append(problem)
             for output in DbtCoreCliEventMessage(event, {}).to_default_asset_events(manifest, translator, context):
                 if isinstance(output, dg.Output):
-                    built.add(str(output.metadata["unique_id"].value).rpartition(".")[2])  # type: ignore[union-attr]
+                    built.add(str(output.metadata["unique_id"].value).rpartition(".")[2])
                 yield output
         for feed, facts in WINDOWED_FACTS.items():
             if built.issuperset(facts):

@@ -79,7 +79,7 @@ def downstream_of(definitions: dg.Definitions, failed: Iterable[dg.AssetKey]) ->
 
 def _keys_of(definitions: dg.Definitions, stage: str) -> set[dg.AssetKey]:
     graph = definitions.resolve_asset_graph()
-    return dg.AssetSelection.groups(*STAGES[stage]).resolve(graph)
+    return set(dg.AssetSelection.groups(*STAGES[stage]).resolve(graph))
 
 
 def _failures_of(stage: str, result: dg.ExecuteInProcessResult) -> tuple[list[Failure], set[dg.AssetKey]]:

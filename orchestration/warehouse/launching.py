@@ -9,7 +9,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 NOBODY = 65534
@@ -19,11 +19,12 @@ _NAMESPACE = ("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY
 
 @dataclass(frozen=True)
 class Launcher:
-    """Runs binaries directly, behind `prefix`. `home` is the folder that holds the data."""
+    """Runs binaries directly, behind `prefix`, as the user `run_as`. `home` is the folder that holds the data."""
 
     home: Path
     binaries: Path
-    prefix: tuple[str, ...] = field(default=())
+    prefix: tuple[str, ...] = ()
+    run_as: int | None = None
 
     def prepare(self) -> None:
         """Makes the home; an unfinished data folder in it is removed."""
@@ -41,7 +42,7 @@ class Launcher:
         """Runs a program to its end; its messages in English."""
         return subprocess.run(
             self._command(name, *arguments), cwd=self.home, env=_environment(), text=True, capture_output=True,
-            check=False, **self._identity(),
+            check=False, user=self.run_as, group=self.run_as, extra_groups=None if self.run_as is None else [],
         )  # fmt: skip
 
     def spawn(self, log_file: Path, name: str, *arguments: str) -> subprocess.Popen[bytes]:
@@ -49,11 +50,8 @@ class Launcher:
         with log_file.open("ab") as log:
             return subprocess.Popen(
                 self._command(name, *arguments), cwd=self.home, env=_environment(), stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, start_new_session=True, **self._identity(),
+                stdout=log, stderr=log, start_new_session=True, user=self.run_as, group=self.run_as, extra_groups=None if self.run_as is None else [],
             )  # fmt: skip
-
-    def _identity(self) -> dict[str, int | list[int]]:
-        return {}
 
 
 class NobodyLauncher(Launcher):
@@ -82,9 +80,6 @@ class NobodyLauncher(Launcher):
         program = self.home / "program" / self.binaries.parent.name / self.binaries.name / "bin" / name
         return [str(program), *arguments]
 
-    def _identity(self) -> dict[str, int | list[int]]:
-        return {"user": NOBODY, "group": NOBODY, "extra_groups": []}
-
 
 def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "TMPDIR") if name in os.environ}
@@ -109,5 +104,5 @@ def choose_launcher(folder: Path, binaries: Path, *, is_root: bool | None = None
         return Launcher(folder, binaries)
     at_nobody = nobody_home(folder)
     if (at_nobody / "pgdata").exists() or not namespaces_allowed():
-        return NobodyLauncher(at_nobody, binaries)
+        return NobodyLauncher(at_nobody, binaries, run_as=NOBODY)
     return Launcher(folder, binaries, _NAMESPACE)
