@@ -1,13 +1,16 @@
 # Commands of the project; `make help` lists them. Written for GNU make 3.81 and newer.
 
-ifeq ($(filter 3.81 3.82 4.%,$(MAKE_VERSION)),)
+ifneq ($(filter 3.1% 3.2% 3.3% 3.4% 3.5% 3.6% 3.7% 3.80,$(MAKE_VERSION)),)
 $(error make $(MAKE_VERSION) is too old; install GNU make 3.81 or newer)
 endif
 
-# The first Python of the supported versions that really runs.
+# The first Python of the supported versions that really runs and can make a .venv; else one that can say what is wrong.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
-	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 && echo $$p && exit; \
-	done; echo python3)
+	$$p -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 \
+	&& echo $$p && exit; done; \
+	for p in python3.13 python3.12 python3.11; do $$p -c '' >/dev/null 2>&1 && echo $$p && exit; done; echo python3)
+BOOTSTRAP = p='$(PYTHON)'; command -v "$$p" >/dev/null || { echo "set-up: $$p was not found; install Python 3.11, 3.12 or \
+	3.13, or name yours: make PYTHON=/path/to/python3.12 demo" >&2; exit 1; }; "$$p" orchestration/bootstrap.py
 VENV_PYTHON = .venv/bin/python
 RUN = $(VENV_PYTHON) -m orchestration
 
@@ -15,7 +18,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export GX_ANALYTICS_ENABLED = false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo run ui stop clean quarantine replay sample generate test lint format lock
+.PHONY: help setup setup-dev demo run ui psql stop clean quarantine replay sample generate test lint format lock
 
 help: ## this list
 	@echo 'A data warehouse for telecom operators. Commands:'
@@ -23,10 +26,10 @@ help: ## this list
 	@test ! -x $(VENV_PYTHON) || { echo 'Settings (environment):'; $(RUN) settings; }
 
 setup:
-	@$(PYTHON) orchestration/bootstrap.py runtime
+	@$(BOOTSTRAP) runtime
 
 setup-dev:
-	@$(PYTHON) orchestration/bootstrap.py dev
+	@$(BOOTSTRAP) dev
 
 demo: setup ## a sample operator, the whole pipeline, and what to look at next
 	@$(RUN) demo
@@ -36,6 +39,9 @@ run: setup ## the pipeline over LANDING_DIR against WAREHOUSE_URL
 
 ui: setup ## Dagster's pages on 127.0.0.1 (PORT=3000)
 	@$(RUN) ui $(PORT)
+
+psql: setup ## a psql session on the warehouse (SQL='select 1' for one query)
+	@$(RUN) psql $(if $(SQL),-c "$$SQL")
 
 stop: setup ## shut the embedded server down
 	@$(RUN) stop
