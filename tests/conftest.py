@@ -29,9 +29,8 @@ def postgres_server():
     with psycopg.connect(server.url(RAW_TEMPLATE), autocommit=True) as connection:
         create_raw_tables(connection)
     yield server
-    server.stop()
-    shutil.rmtree(server.data, ignore_errors=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    server.remove()
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

@@ -14,52 +14,76 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from orchestration.warehouse.server import EmbeddedServer, ServerError, run_client
-from orchestration.warehouse.settings import read_settings
+from orchestration.warehouse.clients import run_client
+from orchestration.warehouse.server import EmbeddedServer, ServerError
+from orchestration.warehouse.settings import ROOT, Settings, SettingsError, read_settings
 
-
-def _count(connection: psycopg.Connection, table: str, condition: sql.Composable) -> int:
-    if connection.execute("select to_regclass(%s)", [table]).fetchone() == (None,):
-        return 0
-    schema, name = table.split(".")
-    query = sql.SQL("select count(*) from {} where {}").format(sql.Identifier(schema, name), condition)
-    row = connection.execute(query).fetchone()
-    return int(row[0]) if row else 0
+# Every table of schema audit; of schema regulatory those with a state or status, for the rows that went out.
+_PRECIOUS = """
+select table_schema, table_name, null from information_schema.tables
+where table_schema = 'audit' and table_type = 'BASE TABLE'
+union all
+select table_schema, table_name, column_name from information_schema.columns
+join information_schema.tables using (table_schema, table_name)
+where table_schema = 'regulatory' and table_type = 'BASE TABLE' and column_name ~ '(state|status)$'
+"""
 
 
 def precious_rows(url: str) -> dict[str, int]:
     """What must not be lost, with its number of rows: filings approved or filed, and whatever schema audit holds."""
-    found = {}
+    found: dict[str, int] = {}
     with psycopg.connect(url) as connection:
-        state = sql.SQL("state in ('approved', 'filed')")
-        found["regulatory.package"] = _count(connection, "regulatory.package", state)
-        for (name,) in connection.execute("select tablename from pg_tables where schemaname = 'audit'").fetchall():
-            found[f"audit.{name}"] = _count(connection, f"audit.{name}", sql.SQL("true"))
-    return {table: count for table, count in found.items() if count}
+        for schema, table, column in connection.execute(_PRECIOUS).fetchall():
+            query = sql.SQL("select count(*) from {}").format(sql.Identifier(schema, table))
+            if column:
+                query += sql.SQL(" where {}::text in ('approved', 'filed')").format(sql.Identifier(column))
+            row = connection.execute(query).fetchone()
+            if row and row[0]:
+                found[f"{schema}.{table}"] = max(row[0], found.get(f"{schema}.{table}", 0))
+    return found
 
 
-def _dump(server: EmbeddedServer, folder: Path) -> Path:
+def _dump(url: str, folder: Path) -> Path:
+    """Everything in the database, in a file beside the folder that its owner alone may read."""
     target = folder.parent / f"warehouse-{datetime.now(UTC):%Y%m%dT%H%M%S}.dump"
-    info = psycopg.conninfo.conninfo_to_dict(server.url("warehouse"))
-    done = run_client(
-        "pg_dump", "--format=custom", f"--file={target}", "--host", str(info["host"]), "--port", str(info["port"]),
-        "--username", str(info["user"]), str(info["dbname"]), environment={"PGPASSWORD": str(info["password"])},
-    )  # fmt: skip
+    target.touch(mode=0o600, exist_ok=False)
+    done = run_client("pg_dump", "--format=custom", f"--file={target}", url=url)
     if done.returncode:
-        target.unlink(missing_ok=True)
+        target.unlink()
         raise ServerError(f"the dump failed, so nothing was removed: {done.stderr.strip()}")
-    target.chmod(0o600)
     return target
 
 
-def main(_: list[str]) -> int:
+def _remove(settings: Settings, keep_key: bool) -> None:
+    folder = settings.warehouse_folder
+    for path in folder.iterdir():
+        if keep_key and path == settings.pii_key_file:
+            print(f"{path} was kept: hashes that lie elsewhere were made with it.", file=sys.stderr)
+        elif path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    if any(folder.iterdir()):
+        print(f"{folder} was emptied.", file=sys.stderr)
+    else:
+        folder.rmdir()
+        print(f"{folder} was removed.", file=sys.stderr)
+
+
+def main(arguments: list[str]) -> int:
     """`python -m orchestration clean`; FORCE=yes in the environment removes precious rows after a dump."""
-    folder = read_settings().warehouse_folder
+    if arguments:
+        print("usage: python -m orchestration clean (settings come from the environment)", file=sys.stderr)
+        return 2
+    settings = read_settings()
+    folder = settings.warehouse_folder
+    if folder.resolve() in (ROOT, Path.home(), *ROOT.parents, *Path.home().parents):
+        raise SettingsError(f"WAREHOUSE_FOLDER={str(folder)!r}: expected a folder that holds nothing else")
     if not folder.exists():
         print(f"{folder}: nothing to remove.", file=sys.stderr)
         return 0
-    server = EmbeddedServer(folder)
-    if (server.data / "PG_VERSION").exists():
+    server, is_dumped = EmbeddedServer(folder), False
+    if server.data.exists():
         server.start()
         precious = precious_rows(server.url("warehouse"))
         if precious and os.environ.get("FORCE") != "yes":
@@ -67,10 +91,8 @@ def main(_: list[str]) -> int:
             print(f"clean: kept, because it holds {listed}. FORCE=yes writes a dump and removes it.", file=sys.stderr)
             return 1
         if precious:
-            print(f"Dump: {_dump(server, folder)}", file=sys.stderr)
-        server.stop()
-    if server.data.parent != folder:
-        shutil.rmtree(server.data.parent)
-    shutil.rmtree(folder)
-    print(f"{folder} was removed.", file=sys.stderr)
+            print(f"Dump: {_dump(server.url('warehouse'), folder)}", file=sys.stderr)
+            is_dumped = True
+    server.remove()
+    _remove(settings, keep_key=bool(settings.warehouse_url) or is_dumped)
     return 0

@@ -23,7 +23,7 @@ SETTINGS: tuple[tuple[str, str, str], ...] = (
     ("AS_OF", "", "the instant that every figure speaks of, ISO 8601; empty: the end of yesterday"),
     ("REPORTING_TIME_ZONE", "America/Chicago", "IANA time zone of the operator's own day"),
     ("REPORTING_CURRENCY", "USD", "ISO 4217 code of reported money"),
-    ("PII_KEY_FILE", ".warehouse/pii.key", "key of the personal values' hashes; made at first use"),
+    ("PII_KEY_FILE", "", "key of the personal values' hashes, made at first use; empty: pii.key in WAREHOUSE_FOLDER"),
     ("MAX_BAD_ROW_SHARE", "0.20", "a file with a larger share of bad rows is refused whole"),
     ("MAX_VANISHING_SHARE", "0.05", "a full snapshot that would end a larger share of entities is refused"),
 )
@@ -98,7 +98,12 @@ def _currency(name: str, text: str) -> str:
 def _url(name: str, text: str) -> str:
     if text and not text.startswith(("postgresql://", "postgres://")):
         raise SettingsError(f"{name}: expected postgresql://user:password@host:port/database, or nothing")
-    return text
+    # SQLAlchemy, which Dagster's storage uses, knows the long scheme only.
+    return f"postgresql://{text.partition('://')[2]}" if text else ""
+
+
+def _path(text: str) -> Path:
+    return ROOT / Path(text).expanduser()
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -111,12 +116,12 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         warehouse_url=_url("WAREHOUSE_URL", value["WAREHOUSE_URL"]),
         dagster_storage_url=_url("DAGSTER_STORAGE_URL", value["DAGSTER_STORAGE_URL"]),
-        warehouse_folder=ROOT / value["WAREHOUSE_FOLDER"],
-        landing_dir=ROOT / value["LANDING_DIR"],
+        warehouse_folder=_path(value["WAREHOUSE_FOLDER"]),
+        landing_dir=_path(value["LANDING_DIR"]),
         as_of=_instant("AS_OF", value["AS_OF"]),
         reporting_time_zone=_time_zone("REPORTING_TIME_ZONE", value["REPORTING_TIME_ZONE"]),
         reporting_currency=_currency("REPORTING_CURRENCY", value["REPORTING_CURRENCY"]),
-        pii_key_file=ROOT / value["PII_KEY_FILE"],
+        pii_key_file=_path(value["PII_KEY_FILE"] or f"{value['WAREHOUSE_FOLDER']}/pii.key"),
         max_bad_row_share=_share("MAX_BAD_ROW_SHARE", value["MAX_BAD_ROW_SHARE"]),
         max_vanishing_share=_share("MAX_VANISHING_SHARE", value["MAX_VANISHING_SHARE"]),
     )

@@ -1,0 +1,123 @@
+"""A load that is killed leaves the whole file or nothing, and the next load finishes the work."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import psycopg
+import pytest
+
+from ingestion.loader import load_feed
+from orchestration.warehouse.server import EmbeddedServer
+from tests.integration.landing import land, usage
+
+KEY = b"a key for tests only, 32 bytes.."
+FILES, ROWS = 4, 4000
+LOAD = """
+import sys
+from pathlib import Path
+from ingestion.loader import load_feed
+load_feed("usage_records", landing=Path(sys.argv[1]), warehouse_url=sys.argv[2], pii_key=sys.argv[3].encode())
+"""
+
+
+@pytest.fixture(scope="module")
+def landing(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("landing")
+    for number in range(FILES):
+        rows = [usage(f"{number} {i}", f"2026-0{i % 3 + 1}-15T10:00:00Z") for i in range(ROWS)]
+        bad, again = usage(f"{number} bad", usage_type="?"), rows[: ROWS // 50]
+        land(folder, "usage_records", f"{number}.csv", [*rows, bad, *again], modified_at=1_770_000_000 + number)
+    return folder
+
+
+def state(url):
+    """A checksum of the rows and of what the ledger says of them."""
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "select count(*), md5(string_agg((to_jsonb(t) - '_load_id')::text, '' order by usage_id))"
+            " from raw.usage_records t"
+        ).fetchone()
+        ledger = connection.execute(
+            "select file_name, rows_in_file, rows_loaded, rows_quarantined, rows_duplicate"
+            " from raw.load_ledger order by 1"
+        ).fetchall()
+        torn = connection.execute(
+            "select count(*) from raw.usage_records where _load_id not in (select load_id from raw.load_ledger)"
+        ).fetchone()
+        balance = connection.execute(
+            "select count(*) from raw.load_ledger l where rows_loaded <>"
+            " (select count(*) from raw.usage_records u where u._load_id = l.load_id)"
+        ).fetchone()
+    assert torn == (0,)
+    assert balance == (0,)
+    return rows, ledger
+
+
+def start_load(landing, url):
+    return subprocess.Popen([sys.executable, "-c", LOAD, str(landing), url, KEY.decode()], stderr=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(landing, make_database):
+    url = make_database()
+    load_feed("usage_records", landing=landing, warehouse_url=url, pii_key=KEY)
+    return state(url)
+
+
+def test_sigkill_at_random_moments(landing, make_database, undisturbed):
+    url, rng, killed = make_database(), random.Random(4), 0
+    begun = time.monotonic()
+    process = start_load(landing, make_database())
+    assert process.wait(timeout=60) == 0
+    whole = time.monotonic() - begun
+    for _ in range(8):
+        process = start_load(landing, url)
+        time.sleep(whole * rng.uniform(0.3, 0.95))
+        killed += process.poll() is None
+        process.kill()
+        process.wait()
+        state(url)
+    assert killed >= 4
+    load_feed("usage_records", landing=landing, warehouse_url=url, pii_key=KEY)
+    assert state(url) == undisturbed
+
+
+def test_two_workers_at_once_and_one_is_killed(landing, make_database, undisturbed):
+    url = make_database()
+    first, second = start_load(landing, url), start_load(landing, url)
+    time.sleep(1.0)
+    first.kill()
+    first.wait()
+    second.wait(timeout=60)
+    load_feed("usage_records", landing=landing, warehouse_url=url, pii_key=KEY)
+    assert state(url) == undisturbed
+
+
+@pytest.mark.parametrize("how", [signal.SIGQUIT, signal.SIGKILL], ids=["immediate stop", "kill -9"])
+def test_the_server_dies_in_mid_load_and_recovers(landing, tmp_path, undisturbed, how):
+    server = EmbeddedServer(tmp_path / "server")
+    server.start()
+    try:
+        url = server.url("warehouse")
+        process = start_load(landing, url)
+        deadline = time.monotonic() + 30
+        while not _is_copying(url) and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(int((server.data / "postmaster.pid").read_text().split("\n")[0]), how)
+        assert process.wait(timeout=60) != 0
+        report = server.start()
+        assert report.recovered
+        assert not report.was_running
+        load_feed("usage_records", landing=landing, warehouse_url=server.url("warehouse"), pii_key=KEY)
+        assert state(server.url("warehouse")) == undisturbed
+    finally:
+        server.stop()
+
+
+def _is_copying(url):
+    with psycopg.connect(url) as connection:
+        return connection.execute("select count(*) from pg_stat_progress_copy").fetchone() != (0,)
