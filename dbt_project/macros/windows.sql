@@ -7,7 +7,7 @@
             ~ "for example --vars '{windows: {" ~ feed ~ ": all}}'"
         ) }}
     {%- endif -%}
-    {{ return(windows.get(feed, 'all')) }}
+    {{ return(windows[feed] if execute else 'all') }}
 {%- endmacro %}
 
 {# Rows whose local day, which begins at `day_start_at`, overlaps a touched UTC day. A local day lasts under 25 hours and

@@ -49,4 +49,5 @@ select
 from chosen
 left join busy_hour using (element_id, performance_date)
 where chosen.decides
-group by 1, 2, 3, 4, 5, 6
+group by
+    chosen.performance_date, chosen.day_start_at, chosen.element_id, chosen.element_key, chosen.provider_id, chosen.zone_id

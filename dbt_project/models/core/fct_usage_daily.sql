@@ -24,7 +24,10 @@ with day as (
 ),
 
 placed as (
-    select *, {{ day_start('usage_date', 'time_zone') }} as day_start_at, {{ day_start('usage_date + 1', 'time_zone') }} as day_end_at
+    select
+        *,
+        {{ day_start('usage_date', 'time_zone') }} as day_start_at,
+        {{ day_start('usage_date + 1', 'time_zone') }} as day_end_at
     from day
 )
 
