@@ -172,6 +172,8 @@ def _hold_back_late(
 def _land(clock: Clock, landing: Path, feed: str, frame: pl.DataFrame) -> FeedCounts:
     """Writes all deliveries of one feed; its second file comes once more under another name."""
     rng, counts = clock.random(f"flaws of {feed}"), FeedCounts()
+    if frame.is_empty():
+        return counts
     deliveries = _merge_early(_deliveries(frame), f"{clock.first_day:%Y-%m}")
     deliveries = _hold_back_late(feed, deliveries, rng)
     earlier: pl.DataFrame | None = None

@@ -1,0 +1,62 @@
+"""The names that others rely on: assets, jobs, schedules and their times."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+
+from ingestion.contract import contracts
+from orchestration.definitions import build_defs
+from orchestration.defs.resources import AS_OF_TAG
+
+
+@pytest.fixture(scope="module")
+def defs(tmp_path_factory):
+    return build_defs({"WAREHOUSE_FOLDER": str(tmp_path_factory.mktemp("warehouse"))})
+
+
+def test_jobs(defs):
+    assert sorted(job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")) == [
+        "stage_analytics", "stage_ingest", "stage_marts", "stage_transform", "warehouse"
+    ]  # fmt: skip
+
+
+def test_assets(defs):
+    keys = {".".join(key.path) for key in defs.resolve_asset_graph().get_all_asset_keys()}
+    assert {f"raw.{feed}" for feed in contracts()} <= keys
+    assert {
+        "staging.stg_customers", "core.dim_customer", "core.fct_usage_daily", "core.fct_bill",
+        "analytics.provider_daily_summary", "dashboards.operations_dashboard", "reference.exchange_rates",
+    } <= keys  # fmt: skip
+
+
+def test_every_dbt_test_and_expectation_is_a_check(defs):
+    checks = {check.to_user_string() for check in defs.resolve_asset_graph().asset_check_keys}
+    assert any("primary_key_fct_bill" in check for check in checks)
+    assert "raw/bills:amounts_add_up" in checks
+    assert "raw/usage_records:no_refused_files" in checks
+    assert len(checks) > 70
+
+
+def test_the_daily_schedule(defs, tmp_path):
+    schedule = defs.resolve_schedule_def("daily_warehouse")
+    assert (schedule.job_name, schedule.cron_schedule, schedule.execution_timezone) == (
+        "warehouse", "0 3 * * *", "America/Chicago"
+    )  # fmt: skip
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        tick = datetime(2026, 11, 2, 9, tzinfo=UTC)
+        context = dg.build_schedule_context(instance=instance, scheduled_execution_time=tick)
+        (request,) = schedule.evaluate_tick(context).run_requests
+        assert request.tags[AS_OF_TAG] == "2026-11-02T06:00:00+00:00"
+        run = instance.create_run_for_job(defs.resolve_job_def("warehouse"))
+        instance.report_dagster_event(
+            dg.DagsterEvent("PIPELINE_START", "warehouse", message="started"), run_id=run.run_id
+        )
+        assert f"run {run.run_id} of warehouse is still active" in schedule.evaluate_tick(context).skip_message
+
+
+def test_an_import_opens_no_connection(monkeypatch):
+    import psycopg
+
+    monkeypatch.setattr(psycopg, "connect", lambda *_: pytest.fail("a connection was opened"))
+    build_defs()

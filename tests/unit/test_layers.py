@@ -1,0 +1,64 @@
+"""Data flows one way through the layers; every model keeps the house rules. Over dbt's manifest, no exceptions."""
+
+import pytest
+
+from orchestration.dbt_runner import parse_project
+
+# A layer, and where it may read from.
+MAY_READ = {
+    "staging": {"raw"},
+    "intermediate": {"staging", "intermediate", "core", "reference", "raw.feeds"},
+    "core": {"staging", "intermediate", "core", "reference"},
+    "dashboards": {"core", "analytics", "reference", "quality", "dashboards", "intermediate"},
+}
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    return parse_project(tmp_path_factory.mktemp("dbt"), "warehouse").manifest()
+
+
+def nodes(manifest, kind):
+    return [node for node in manifest["nodes"].values() if node["resource_type"] == kind]
+
+
+def test_data_flows_one_way(manifest):
+    wrong = []
+    everything = {**manifest["nodes"], **manifest["sources"]}
+    for model in nodes(manifest, "model"):
+        for parent in (everything[name] for name in model["depends_on"]["nodes"]):
+            allowed = MAY_READ[model["schema"]]
+            if not {parent["schema"], f"{parent['schema']}.{parent['name']}"} & allowed:
+                wrong.append(f"{model['schema']}.{model['name']} reads {parent['schema']}.{parent['name']}")
+    assert wrong == []
+    assert len(nodes(manifest, "model")) > 40
+
+
+def test_contract_key_and_descriptions(manifest):
+    keyed = {
+        test["attached_node"] for test in nodes(manifest, "test") if test["test_metadata"]["name"] == "primary_key"
+    }
+    for model in nodes(manifest, "model"):
+        if model["schema"] not in ("core", "dashboards"):
+            continue
+        name = model["name"]
+        assert model["description"].startswith("One row per"), name
+        if model["config"]["materialized"] == "view":
+            continue
+        assert model["config"]["contract"]["enforced"], name
+        assert model["unique_id"] in keyed, name
+        assert all(column["description"] for column in model["columns"].values()), name
+
+
+def test_severity_is_error(manifest):
+    assert {test["config"]["severity"].lower() for test in nodes(manifest, "test")} == {"error"}
+
+
+def test_one_name_means_one_type(manifest):
+    """The same column has the same type everywhere."""
+    types: dict[str, set[str]] = {}
+    for model in nodes(manifest, "model"):
+        for column in model["columns"].values():
+            if column.get("data_type"):
+                types.setdefault(column["name"], set()).add(column["data_type"])
+    assert {name: found for name, found in types.items() if len(found) > 1} == {}
