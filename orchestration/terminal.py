@@ -28,6 +28,8 @@ class TerminalHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         event = getattr(record, "dagster_meta", {}).get("dagster_event")
         if event is None:
+            if record.levelno == logging.WARNING:
+                print(record.getMessage(), file=self._stream, flush=True)
             return
         step, kind = event.step_key or "", event.event_type
         if kind is dg.DagsterEventType.STEP_START:

@@ -11,15 +11,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import psycopg
-
 from orchestration.warehouse.connection import Warehouse, WarehouseError, open_warehouse
 from orchestration.warehouse.settings import ROOT, Settings, read_settings
 
 if TYPE_CHECKING:
     import dagster as dg
-
-_LOCK = "select pg_try_advisory_lock(hashtextextended('telecom warehouse pipeline', 0))"
 
 
 @dataclass(frozen=True)
@@ -76,7 +72,7 @@ def run_pipeline(settings: Settings) -> PipelineResult:
     """Runs the parent job in this process and waits for its end.
 
     Raises:
-        WarehouseError: the warehouse cannot be used, or another run is at work; nothing was changed.
+        WarehouseError: the warehouse cannot be used; nothing was changed.
     """
     warehouse = open_warehouse(settings)
     for line in warehouse.notice:
@@ -85,22 +81,16 @@ def run_pipeline(settings: Settings) -> PipelineResult:
     import dagster as dg
 
     from orchestration.definitions import build_defs
-    from orchestration.defs.pipeline import JOB_NAME, reap_orphans
-    from orchestration.defs.stages import PROCESS_TAG, logger_config, this_process
-    from orchestration.processes import is_alive
+    from orchestration.defs.pipeline import JOB_NAME
+    from orchestration.defs.stages import logger_config
     from orchestration.terminal import TerminalHandler, terminal_logger
 
     handler = TerminalHandler()
-    with psycopg.connect(warehouse.url, autocommit=True) as lock, dg.DagsterInstance.get() as instance:
-        if lock.execute(_LOCK).fetchone() != (True,):
-            raise WarehouseError("another run of the pipeline is at work on this warehouse; wait for its end")
-        for run_id in reap_orphans(instance, is_alive):
-            print(f"Run {run_id} had lost its process; it is marked as failed.", file=sys.stderr)
+    with dg.DagsterInstance.get() as instance:
         definitions = build_defs(overrides_of(settings, warehouse), {"terminal": terminal_logger(handler)})
         result = definitions.resolve_job_def(JOB_NAME).execute_in_process(
-            instance=instance, raise_on_error=False, tags={PROCESS_TAG: this_process()},
-            run_config=logger_config(definitions),
-        )  # fmt: skip
+            instance=instance, raise_on_error=False, run_config=logger_config(definitions)
+        )
     return PipelineResult(result.run_id, _problem(result), handler.seconds)
 
 

@@ -3,14 +3,14 @@
 Not here: what a stage builds (stages).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import dagster as dg
 
-from orchestration.defs.resources import AS_OF_TAG, WarehouseResource
+from orchestration.defs.resources import AS_OF_TAG, PipelineLock, WarehouseResource
 from orchestration.defs.stages import PARENT_TAG, PROCESS_TAG, STAGES, StageOutcome, run_stage, this_process
+from orchestration.processes import is_alive
 from orchestration.unchanged import build_state, last_good_build, remember_good_build
 
 JOB_NAME = "warehouse"
@@ -55,10 +55,14 @@ def _stage_op(inner: dg.Definitions, stage: str) -> dg.OpDefinition:
     return run
 
 
-@dg.op(description="Opens the warehouse and fixes AS_OF for all stages.")
-def start(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> Progress:
+@dg.op(description="Opens the warehouse, sees to it that no other run is at work, and fixes AS_OF for all stages.")
+def start(context: dg.OpExecutionContext, warehouse: WarehouseResource, pipeline_lock: PipelineLock) -> Progress:
     for notice in warehouse.open().notice:
-        context.log.info(notice)
+        context.log.warning(notice)
+    pipeline_lock.take(warehouse.url)
+    context.instance.add_run_tags(context.run_id, {PROCESS_TAG: this_process()})
+    for run_id in reap_orphans(context.instance):
+        context.log.warning(f"Run {run_id} had lost its process; it is marked as failed.")
     return Progress(warehouse.as_of(dict(context.run.tags)).isoformat())
 
 
@@ -86,7 +90,7 @@ def build_pipeline_job(inner: dg.Definitions, warehouse: WarehouseResource) -> d
         name=JOB_NAME,
         description="Files to dashboards: every stage as a child run, then the verdict.",
         executor_def=dg.in_process_executor,
-        resource_defs={"io_manager": dg.mem_io_manager, "warehouse": warehouse},
+        resource_defs={"io_manager": dg.mem_io_manager, "warehouse": warehouse, "pipeline_lock": PipelineLock()},
     )
     def warehouse_job() -> None:
         progress = start()
@@ -101,7 +105,8 @@ def build_daily_schedule(job: dg.JobDefinition, warehouse: WarehouseResource) ->
     """Every night; a tick speaks of the day that ended before it, and is skipped while a run is active."""
 
     def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        active = context.instance.get_runs(dg.RunsFilter(job_name=JOB_NAME, statuses=ACTIVE), limit=1)
+        runs = context.instance.get_runs(dg.RunsFilter(job_name=JOB_NAME, statuses=ACTIVE))
+        active = [run for run in runs if not _has_lost_its_process(run)]
         if active:
             return dg.SkipReason(f"run {active[0].run_id} of {JOB_NAME} is still active")
         at = context.scheduled_execution_time.astimezone(UTC)
@@ -117,15 +122,19 @@ def build_daily_schedule(job: dg.JobDefinition, warehouse: WarehouseResource) ->
     )
 
 
-def reap_orphans(instance: dg.DagsterInstance, is_alive: Callable[[str], bool]) -> list[str]:
+def _has_lost_its_process(run: dg.DagsterRun) -> bool:
+    process = run.tags.get(PROCESS_TAG)
+    return process is not None and not is_alive(process)
+
+
+def reap_orphans(instance: dg.DagsterInstance) -> list[str]:
     """Fails runs whose process is gone and frees their slots; returns their ids.
 
     A killed process leaves its runs as started for good, and their slots taken.
     """
     reaped = []
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
-        process = run.tags.get(PROCESS_TAG)
-        if process and not is_alive(process):
+        if _has_lost_its_process(run):
             instance.report_run_failed(run, "its process is gone; the next run does its work")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
             reaped.append(run.run_id)

@@ -1,4 +1,4 @@
-"""What assets work with: the settings and the warehouse, opened when first needed.
+"""What assets work with: the settings, the warehouse, opened when first needed, and the lock of the whole pipeline.
 
 Not here: anything that is done with them.
 """
@@ -9,13 +9,15 @@ import os
 from datetime import UTC, datetime
 
 import dagster as dg
-from pydantic import Field
+import psycopg
+from pydantic import Field, PrivateAttr
 
 from orchestration.warehouse.connection import Warehouse, open_warehouse
 from orchestration.warehouse.secrets import read_or_make_pii_key
 from orchestration.warehouse.settings import Settings, read_settings
 
 AS_OF_TAG = "telecom/as_of"
+_TRY_LOCK = "select pg_try_advisory_lock(hashtextextended('telecom warehouse pipeline', 0))"
 
 _opened: dict[Settings, Warehouse] = {}
 
@@ -46,3 +48,21 @@ class WarehouseResource(dg.ConfigurableResource):
         if AS_OF_TAG in tags:
             return datetime.fromisoformat(tags[AS_OF_TAG]).astimezone(UTC)
         return self.settings().as_of_at()
+
+
+class PipelineLock(dg.ConfigurableResource):
+    """Only one run of the pipeline at a time works on a warehouse, however it was started; held until the run ends."""
+
+    _connection: psycopg.Connection | None = PrivateAttr(default=None)
+
+    def take(self, url: str) -> None:
+        """Raises dg.Failure where another run holds the lock; a process that dies gives it up."""
+        self._connection = psycopg.connect(url, autocommit=True)
+        if self._connection.execute(_TRY_LOCK).fetchone() != (True,):
+            raise dg.Failure(
+                "another run of the pipeline is at work on this warehouse; wait for its end", allow_retries=False
+            )
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
+        if self._connection is not None:
+            self._connection.close()

@@ -1,5 +1,6 @@
 """The names that others rely on: assets, jobs, schedules and their times."""
 
+import socket
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -8,6 +9,7 @@ import pytest
 from ingestion.contract import contracts
 from orchestration.definitions import build_defs
 from orchestration.defs.resources import AS_OF_TAG
+from orchestration.defs.stages import PROCESS_TAG
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,9 @@ def test_the_daily_schedule(defs, tmp_path):
             dg.DagsterEvent("PIPELINE_START", "warehouse", message="started"), run_id=run.run_id
         )
         assert f"run {run.run_id} of warehouse is still active" in schedule.evaluate_tick(context).skip_message
+        # One whose process is gone, and that nobody has failed yet, stands in nobody's way.
+        instance.add_run_tags(run.run_id, {PROCESS_TAG: f"{socket.gethostname()}:999999999"})
+        assert schedule.evaluate_tick(context).run_requests
 
 
 def test_an_import_opens_no_connection(monkeypatch):
