@@ -26,10 +26,11 @@ class TerminalHandler(logging.Handler):
         self._dbt: dict[str, int] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        event = getattr(record, "dagster_meta", {}).get("dagster_event")
+        meta = getattr(record, "dagster_meta", {})
+        event = meta.get("dagster_event")
         if event is None:
             if record.levelno == logging.WARNING:
-                print(record.getMessage(), file=self._stream, flush=True)
+                print(meta.get("orig_message") or record.getMessage(), file=self._stream, flush=True)
             return
         step, kind = event.step_key or "", event.event_type
         if kind is dg.DagsterEventType.STEP_START:

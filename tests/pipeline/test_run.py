@@ -140,7 +140,7 @@ def test_a_run_that_lost_its_process_is_failed_at_the_next_start(warehouse, capf
         )
         instance.handle_run_event(lost.run_id, dg.DagsterEvent("PIPELINE_START", "lost", message="started"))
         assert warehouse.run().problem is None
-        assert f"Run {lost.run_id} had lost its process" in capfd.readouterr().err
+        assert f"\nRun {lost.run_id} had lost its process" in "\n" + capfd.readouterr().err
         assert instance.get_run_by_id(lost.run_id).status is dg.DagsterRunStatus.FAILURE
 
 
