@@ -10,7 +10,8 @@ import pytest
 
 from tests.integration.landing import identifier, land, usage
 from tests.pipeline.test_second_road import differences
-from tests.second_road.operations import operations_dashboard, read_world
+from tests.second_road.operations import operations_dashboard
+from tests.second_road.world import read_world
 
 CORE_CHECKSUMS = """
     select table_name, md5(string_agg(row_text, '' order by row_text)) from (

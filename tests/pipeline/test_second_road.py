@@ -7,7 +7,8 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from tests.second_road.operations import fact_rows, operations_dashboard, read_world
+from tests.second_road.operations import fact_rows, operations_dashboard
+from tests.second_road.world import read_world
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.test_second_road import differences
-from tests.second_road.operations import operations_dashboard, read_world
+from tests.second_road.operations import operations_dashboard
+from tests.second_road.world import read_world
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorials"
 
