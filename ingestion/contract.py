@@ -15,6 +15,8 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
+from ingestion.shapes import shapes
+
 CONTRACTS_FOLDER = Path(__file__).parent / "contracts"
 
 ColumnType = Literal["uuid", "text", "enum", "date", "timestamptz", "bigint", "numeric", "boolean", "json"]
@@ -64,6 +66,8 @@ class Column(BaseModel):
     max: float | None = None
     decimals: int | None = None
     check_digit: Literal["luhn"] | None = None
+    shape: str | None = None
+    example: str | None = None
     default: str | int | None = None
     event_time: bool = False
     personal: bool = False
@@ -76,6 +80,12 @@ class Column(BaseModel):
             raise ValueError(f"column {self.name}: event_time belongs to a timestamptz or a date, not a {self.type}")
         if self.decimals is not None and self.type != "numeric":
             raise ValueError(f"column {self.name}: decimals belong to a numeric, not a {self.type}")
+        if self.shape and self.type != "json":
+            raise ValueError(f"column {self.name}: a shape belongs to a json, not a {self.type}")
+        if self.shape and self.shape not in shapes():
+            raise ValueError(f"column {self.name}: no shape {self.shape!r}; known shapes: {', '.join(shapes())}")
+        if self.pattern and not self.example:
+            raise ValueError(f"column {self.name}: a pattern needs an example that it accepts")
         if self.check_digit and not self.pattern:
             raise ValueError(f"column {self.name}: a check digit needs a pattern of digits beside it")
         return self

@@ -6,27 +6,25 @@ Not here: the contracts themselves, nor anything written by hand.
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import yaml
 
 from ingestion.contract import Column, Contract, contracts
+from ingestion.examples import example_csv
+from ingestion.shapes import shape_text
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES_FILE = ROOT / "dbt_project" / "models" / "staging" / "_raw__sources.yml"
 PAGES_FOLDER = ROOT / "docs" / "feeds"
+_LANDING = (
+    "Files land under `<LANDING_DIR>/<feed>/` at any depth, as `.csv`, `.csv.gz`, `.jsonl`, `.jsonl.gz` or `.parquet`,"
+    " UTF-8. Header names are the column names, in any order and case; a column that the contract does not know is kept"
+    " in `_extra` and named in the ledger. Empty means null. `is_deleted` takes an entity back; a file under"
+    " `<feed>/full/` is a complete snapshot. A new feed: [adding a feed](../adding_a_feed.md)."
+)
 HEADER = "# Written by `make generate` from ingestion/contracts; change the contract, not this file.\n"
-
-_EXAMPLES = {
-    "uuid": "8f14e45f-ceea-467f-a1a9-6f0c1b2d3e4f",
-    "text": "text",
-    "date": "2026-01-31",
-    "timestamptz": "2026-01-31T18:30:00-06:00",
-    "bigint": "1",
-    "numeric": "12.5",
-    "boolean": "true",
-    "json": '"[""data""]"',
-}
 
 
 def dbt_sources() -> str:
@@ -63,6 +61,8 @@ def _rules(column: Column) -> str:
         words.append(f"at most {column.max:g}")
     if column.decimals is not None:
         words.append(f"at most {column.decimals} decimals")
+    if column.shape:
+        words.append(f"shape [{column.shape}](#{column.shape})")
     if column.check_digit:
         words.append(f"the last digit checks the others ({column.check_digit})")
     if column.default is not None:
@@ -72,18 +72,6 @@ def _rules(column: Column) -> str:
     if column.personal:
         words.append("personal data")
     return "; ".join(words)
-
-
-def _example(contract: Contract) -> str:
-    values = []
-    for column in contract.columns:
-        if column.values:
-            values.append(column.values[0])
-        elif column.required or column.name in contract.key:
-            values.append("USD" if column.name == "currency" else _EXAMPLES[column.type])
-        else:
-            values.append("")
-    return ",".join(values)
 
 
 def feed_page(contract: Contract) -> str:
@@ -100,27 +88,46 @@ def feed_page(contract: Contract) -> str:
         f"{contract.description} From: {contract.source_system}. Files: `<LANDING_DIR>/{contract.feed}/…`.",
         "",
         f"Key: {', '.join(f'`{name}`' for name in contract.key)}; {delivered}. Expected every"
-        f" {contract.expected_every}, overdue after {contract.grace} more.",
+        f" {_words(contract.expected_every)}, overdue after {_words(contract.grace)} more.",
         "",
         "| column | type | required | rules | meaning |",
         "|---|---|---|---|---|",
         *rows,
         "",
-        "An example, with every required column filled:",
+        "An example that may be landed as it stands:",
         "",
         "```csv",
-        ",".join(column.name for column in contract.columns),
-        _example(contract),
-        "```",
+        example_csv(contract) + "```",
         "",
     ]
+    for name in dict.fromkeys(column.shape for column in contract.columns if column.shape):
+        parts += [f"## {name}", "", "```yaml", shape_text(name) + "```", ""]
     return "\n".join(parts)
+
+
+def index_page() -> str:
+    """The page that lists all feeds."""
+    rows = [
+        f"| [{contract.feed}]({contract.feed}.md) | {contract.source_system} | {', '.join(contract.key)} |"
+        f" {_words(contract.expected_every)} | {contract.description} |"
+        for contract in contracts().values()
+    ]
+    head = ["<!-- " + HEADER.strip("# \n") + " -->", "# Feeds", "", _LANDING, ""]
+    table = ["| feed | from | key | expected every | holds |", "|---|---|---|---|---|", *rows, ""]
+    return "\n".join([*head, *table])
+
+
+def _words(span: timedelta) -> str:
+    """A duration as the contracts write it."""
+    hours = span // timedelta(hours=1)
+    amount, unit = (hours // 24, "day") if hours % 24 == 0 else (hours, "hour")
+    return f"{amount} {unit}{'s' * (amount != 1)}"
 
 
 def generated_files() -> dict[Path, str]:
     """Every generated file's path and content."""
     pages = {PAGES_FOLDER / f"{contract.feed}.md": feed_page(contract) for contract in contracts().values()}
-    return {SOURCES_FILE: dbt_sources(), **pages}
+    return {SOURCES_FILE: dbt_sources(), PAGES_FOLDER / "README.md": index_page(), **pages}
 
 
 def main(arguments: list[str]) -> int:

@@ -6,8 +6,8 @@ Not here: reading, writing, duplicates. Nothing is rounded, trimmed or guessed: 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ingestion.check_digits import has_check_digit
 from ingestion.contract import Column, Contract
 from ingestion.readers import TextChunk
+from ingestion.shapes import is_json, shape
 
 UUID_PATTERN = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 NUMERIC_PATTERN = r"^-?\d{1,100}(\.\d{1,100})?$"
@@ -62,12 +63,13 @@ class JudgedChunk:
 
 @dataclass(frozen=True)
 class _Violation:
-    """Where a column breaks one rule, and the rule in words."""
+    """Where a column breaks one rule, and the rule in words; `expected_by_value` where they differ by value."""
 
     column: Column
     where: pl.Series
     expected: str
     shows_value: bool = True
+    expected_by_value: Mapping[str, str] = field(default_factory=dict)
 
 
 def _parse_timestamp(text: pl.Expr) -> pl.Expr:
@@ -108,26 +110,11 @@ def _typed(text: pl.Series, column: Column) -> pl.Series:
             lower = value.str.to_lowercase()
             parsed = pl.when(lower.is_in(TRUE_WORDS)).then(True).when(lower.is_in(FALSE_WORDS)).then(False)
         case "json":
-            fits = {v: _is_json(v) for v in text.drop_nulls().unique()}
+            fits = {v: is_json(v) for v in text.drop_nulls().unique()}
             return text.zip_with(text.is_in([v for v, ok in fits.items() if ok]), pl.Series([None], dtype=pl.String))
         case _:
             return text
     return text.to_frame().select(parsed.alias(text.name)).to_series()
-
-
-def _is_json(text: str) -> bool:
-    """Whether PostgreSQL's jsonb takes the text: strict JSON, no NUL, no lone surrogate, bounded numbers."""
-
-    def refuse(name: str) -> object:
-        raise ValueError(name)
-
-    try:
-        value = json.loads(text, parse_constant=refuse)
-        rendered = json.dumps(value, ensure_ascii=False)
-        rendered.encode("utf-8")
-        return "\\u0000" not in rendered and "Infinity" not in rendered
-    except (ValueError, RecursionError):
-        return False
 
 
 class Judge:
@@ -139,6 +126,7 @@ class Judge:
         self._checks: tuple[Callable[[Column, pl.Series], list[_Violation]], ...] = (
             self._list_and_pattern,
             self._check_digit,
+            self._shape,
             self._range,
             self._decimals,
             self._times,
@@ -206,6 +194,18 @@ class Judge:
         return [_Violation(column, misfit, f"expected a last digit that checks the others ({column.check_digit})")]
 
     @staticmethod
+    def _shape(column: Column, values: pl.Series) -> list[_Violation]:
+        if column.shape is None:
+            return []
+        documented = shape(column.shape)
+        distinct = values.drop_nulls().unique().to_list()
+        problems = {text: problem for text in distinct if (problem := documented.problem(text)) is not None}
+        if not problems:
+            return []
+        misfit = values.is_in(list(problems)).fill_null(False)
+        return [_Violation(column, misfit, "", shows_value=False, expected_by_value=problems)]
+
+    @staticmethod
     def _range(column: Column, values: pl.Series) -> list[_Violation]:
         if column.min is None and column.max is None:
             return []
@@ -267,7 +267,8 @@ class Judge:
                 shown = (
                     f", found {found[row][:80]!r}" if found is not None and found[row] and not column.personal else ""
                 )
-                reasons.setdefault(row, []).append(f"{column.name}: {violation.expected}{shown}")
+                expected = violation.expected or violation.expected_by_value[texts[column.name][row]]
+                reasons.setdefault(row, []).append(f"{column.name}: {expected}{shown}")
         is_good = np.ones(len(frame), dtype=bool)
         is_good[list(reasons)] = False
         good = np.flatnonzero(is_good).astype(np.int64)

@@ -33,6 +33,10 @@ def test_an_unknown_feed_names_the_known_ones():
         (("expected_every: 7 days", "expected_every: weekly"), "expected a duration"),
         (("required: true, description: Identifies", "description: Identifies"), "must be required"),
         (("feed: providers", "feed: providers\nspeed: 3"), "speed"),
+        ((", example: '0012345678'", ""), "a pattern needs an example"),
+        (("shape: area", "shape: region"), "no shape 'region'; known shapes: area, boundary"),
+        (("type: text, description: Name", "type: text, shape: area, description: Name"), "a shape belongs to a json"),
+        (("type: boolean", "type: boolean, check_digit: luhn"), "a check digit needs a pattern"),
     ],
 )
 def test_a_wrong_contract_is_refused_with_its_place(tmp_path, change, message):
