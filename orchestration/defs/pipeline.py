@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from orchestration.defs.resources import AS_OF_TAG, WarehouseResource
-from orchestration.defs.stages import PARENT_TAG, PROCESS_TAG, STAGES, StageOutcome, run_stage, this_process
+from orchestration.defs.stages import ACTIVE, PARENT_TAG, PROCESS_TAG, STAGES, StageOutcome, run_stage, this_process
 from orchestration.unchanged import build_state, last_good_build, remember_good_build
 
 JOB_NAME = "warehouse"
@@ -19,7 +19,6 @@ SCHEDULE_NAME = "daily_warehouse"
 DAILY_CRON = "0 3 * * *"
 # Without it a child run does not show on its job's page.
 REPOSITORY_TAG = ".dagster/repository"
-ACTIVE = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.QUEUED]
 
 
 @dataclass(frozen=True)
