@@ -1,142 +1,121 @@
-"""Runs a suite with great-expectations on the touched days of a raw table, and keeps the results in schema `quality`.
+"""Runs a suite on a batch: measures, lets great-expectations judge, keeps the results, writes the feed's page.
 
-Not here: the expectations. Results name rows by their keys only; no other value leaves the database.
+Not here: Dagster, and what stands on a failed check.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date
-from typing import Any
+from collections.abc import Sequence
+from datetime import date, datetime
+from pathlib import Path
 
 import psycopg
-from psycopg.types.json import Jsonb
 
-from expectations.suites import Suite
+from expectations.batch import Batch, batch_query
+from expectations.data_docs import write_index, write_page
+from expectations.judging import judge
+from expectations.measuring import measure_newest, measure_parents, measure_tolerated, unknown_parents
+from expectations.profiles import close_days, measure_days, update_profiles
+from expectations.results import CheckResult, Connection, create_quality_tables, keep_result
+from expectations.suites import PARENTS, Expectation, Suite, expectations
 
-_TABLE = """
-    create schema if not exists quality;
-    create table if not exists quality.check_results (
-        run_id text not null,
-        engine text not null,
-        feed text not null,
-        check_name text not null,
-        severity text not null check (severity in ('critical', 'warning')),
-        success boolean not null,
-        rows_evaluated bigint not null,
-        rows_failed bigint not null,
-        failed_keys jsonb not null,
-        days_from date,
-        days_to date,
-        checked_at timestamptz not null default clock_timestamp(),
-        primary key (run_id, engine, feed, check_name)
-    )
+_SHOWN = 5
+_FAILED = """
+    select subject, day, value, at_least, at_most, unit, value > stop_above from quality.measurements
+    where run_id = %s and feed = %s and check_name = %s and not value between at_least and at_most
+    order by day desc nulls first, subject
 """
 
 
-@dataclass(frozen=True)
-class CheckResult:
-    """What one expectation found on the touched days."""
-
-    feed: str
-    check_name: str
-    meaning: str
-    severity: str
-    success: bool
-    rows_evaluated: int
-    rows_failed: int
-    failed_keys: list[dict[str, str]]
+def _said(subject: str, day: object, value: float, at_least: float, at_most: float, unit: str) -> str:
+    what = f"{subject} on {day}" if day else subject
+    if at_least == float("-inf"):
+        return f"{what}: {value:.4g} {unit}, at most {at_most:.4g}"
+    return f"{what}: {value:.4g} ({unit}), expected {at_least:.4g} to {at_most:.4g}"
 
 
-def _batch_query(suite: Suite, days: Iterable[date]) -> str:
-    """The rows of the touched days; spans keep the query short."""
-    listed = ", ".join(f"date '{day.isoformat()}'" for day in sorted(days))
-    return f"select * from raw.{suite.feed} where {suite.day} in ({listed})"
+def _measured_result(
+    connection: Connection, run_id: str, suite: Suite, expectation: Expectation, failed: int, evaluated: int
+) -> CheckResult:
+    """A failed check that was judged by measurements: what was found, how grave it is, and how to find the rows."""
+    rows = connection.execute(_FAILED, [run_id, suite.feed, expectation.name]).fetchall()
+    is_critical = expectation.severity == "critical" and any(row[-1] for row in rows)
+    said = "; ".join(_said(*row[:-1]) for row in rows[:_SHOWN])
+    more = f"; and {len(rows) - _SHOWN} more in quality.measurements" if len(rows) > _SHOWN else ""
+    broken, key = expectation.broken, expectation.key
+    if expectation.name == PARENTS:
+        broken = " union all ".join(unknown_parents(suite, row[0]) for row in rows)
+        key = (*suite.contract.identity, "parent_column")
+    return CheckResult(
+        suite.feed, expectation.name, "critical" if is_critical else "warning", False, evaluated, failed,
+        said + more, broken, key,
+    )  # fmt: skip
 
 
-def _failed_keys(suite: Suite, broken: str, url: str, days: Iterable[date]) -> list[dict[str, str]]:
-    """Keys of all failing rows; great-expectations itself keeps 200."""
-    query = broken.format(batch=f"({_batch_query(suite, days)}) as batch")
-    keys = ", ".join(f"{name}::text" for name in suite.key)
-    with psycopg.connect(url) as connection:
-        rows = connection.execute(f"select {keys} from ({query}) as failed order by {keys}".encode()).fetchall()
-    return [dict(zip(suite.key, row, strict=True)) for row in rows]
+def _result(
+    connection: Connection, run_id: str, suite: Suite, expectation: Expectation, failed: int, evaluated: int
+) -> CheckResult:
+    if failed and expectation.is_measured:
+        return _measured_result(connection, run_id, suite, expectation, failed, evaluated)
+    said = f"{failed} row{'s' * (failed > 1)}; keys in quality.failed_rows" if failed else ""
+    return CheckResult(
+        suite.feed, expectation.name, expectation.severity, not failed, evaluated, failed, said,
+        expectation.broken, expectation.key,
+    )  # fmt: skip
 
 
-def _validate(suite: Suite, url: str, days: list[date]) -> list[tuple[Any, int]]:
-    """The suite's raw results, in the order of its expectations, and the number of rows in the batch."""
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    import great_expectations as gx
-    import great_expectations.expectations as gxe
-
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    source = context.data_sources.add_postgres(
-        "warehouse", connection_string=url.replace("postgresql://", "postgresql+psycopg://", 1)
-    )
-    batch_definition = source.add_query_asset(
-        suite.feed, query=_batch_query(suite, days)
-    ).add_batch_definition_whole_table("days")
-    batch = batch_definition.get_batch()
-    expectations = [
-        gxe.UnexpectedRowsExpectation(unexpected_rows_query=expectation.broken, description=expectation.meaning)
-        for expectation in suite.expectations
-    ]
-    count = batch.validate(gxe.ExpectTableRowCountToBeBetween(min_value=0))
-    rows = int(count.result["observed_value"])
-    return [(batch.validate(expectation, result_format="COMPLETE"), rows) for expectation in expectations]
+def _measure(
+    connection: Connection, suite: Suite, batch: Batch, run_id: str, as_of: datetime, wanted: Sequence[Expectation]
+) -> list[date]:
+    """Writes what the run measures to quality.measurements; returns the days that are judged by it."""
+    with connection.transaction():
+        days: list[date] = []
+        if suite.measures:
+            update_profiles(connection, suite, batch)
+            days = measure_days(connection, suite, run_id, as_of)
+        measure_parents(connection, suite, batch, run_id)
+        for expectation in wanted:
+            if expectation.tolerated:
+                measure_tolerated(connection, suite, batch, run_id, expectation)
+        if not suite.newest.delivery:
+            measure_newest(connection, suite, run_id, as_of)
+    return days
 
 
-def run_suite(suite: Suite, url: str, days: Iterable[date]) -> list[CheckResult]:
-    """Judges the rows of the touched days; without days there is nothing to judge.
+def run_suite(
+    suite: Suite, batch: Batch, *, url: str, run_id: str, as_of: datetime, docs_folder: Path | None = None
+) -> list[CheckResult]:
+    """Judges a batch, keeps the results in schema `quality` and writes the feed's Data Docs page.
 
     Args:
         suite: the feed's expectations.
+        batch: the touched days and new loads; where there are none, nothing is judged.
         url: the warehouse, postgresql://….
-        days: touched days, as the feed's contract names them.
+        run_id: under which the results are kept.
+        as_of: the instant against which days are over and events are fresh.
+        docs_folder: where the Data Docs are; none are written without it.
 
     Raises:
-        RuntimeError: an expectation could not be evaluated; the message has the database's words.
+        ExpectationError: an expectation could not be evaluated.
     """
-    touched = list(days)
-    if not touched:
-        return []
-    results = []
-    for expectation, (result, rows) in zip(suite.expectations, _validate(suite, url, touched), strict=True):
-        if (result.exception_info or {}).get("raised_exception"):
-            message = result.exception_info.get("exception_message")
-            raise RuntimeError(f"expectation {expectation.name} of {suite.feed} could not be evaluated: {message}")
-        failed = int(result.result.get("observed_value") or 0)
-        results.append(
-            CheckResult(
-                feed=suite.feed,
-                check_name=expectation.name,
-                meaning=expectation.meaning,
-                severity=expectation.severity,
-                success=bool(result.success),
-                rows_evaluated=rows,
-                rows_failed=failed,
-                failed_keys=_failed_keys(suite, expectation.broken, url, touched) if failed else [],
-            )
-        )
+    wanted = list(expectations(suite))
+    with psycopg.connect(url, autocommit=True) as connection:
+        create_quality_tables(connection)
+        row = connection.execute(f"select count(*) from ({batch_query(batch, '1')}) as batch".encode()).fetchone()
+        evaluated = int(row[0]) if row else 0
+        if not evaluated:
+            return []
+        days = _measure(connection, suite, batch, run_id, as_of, wanted)
+        counts, pages = judge(url, run_id, batch, wanted)
+        results = [
+            _result(connection, run_id, suite, expectation, counts[expectation.name], evaluated)
+            for expectation in wanted
+        ]
+        with connection.transaction():
+            for result in results:
+                keep_result(connection, run_id, batch, result)
+            close_days(connection, suite.feed, days)
+        if docs_folder:
+            write_page(docs_folder, suite.feed, run_id, pages, {result.check_name: result.said for result in results})
+            write_index(docs_folder, connection)
     return results
-
-
-def keep_results(url: str, run_id: str, days: Iterable[date], results: Iterable[CheckResult]) -> None:
-    """Writes results to quality.check_results, one row per run and check."""
-    touched = sorted(days)
-    with psycopg.connect(url) as connection:
-        connection.execute(_TABLE)
-        for result in results:
-            connection.execute(
-                "insert into quality.check_results (run_id, engine, feed, check_name, severity, success,"
-                " rows_evaluated, rows_failed, failed_keys, days_from, days_to)"
-                " values (%s, 'great_expectations', %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-                " on conflict (run_id, engine, feed, check_name) do update set success = excluded.success,"
-                " rows_evaluated = excluded.rows_evaluated, rows_failed = excluded.rows_failed,"
-                " failed_keys = excluded.failed_keys, checked_at = clock_timestamp()",
-                [run_id, result.feed, result.check_name, result.severity, result.success, result.rows_evaluated,
-                 result.rows_failed, Jsonb(result.failed_keys), touched[0], touched[-1]],
-            )  # fmt: skip

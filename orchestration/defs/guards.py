@@ -4,84 +4,114 @@ Not here: the suites (expectations). A check that fails does not stop its run; t
 """
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import datetime
+from typing import Any
 
 import dagster as dg
 import psycopg
 
-from expectations.runner import keep_results, run_suite
-from expectations.suites import SUITES, Suite
+from expectations.batch import Batch
+from expectations.data_docs import FOLDER_NAME, page_of
+from expectations.results import CheckResult
+from expectations.runner import run_suite
+from expectations.suites import Expectation, Suite, expectations, suites
 from orchestration.defs.ingest import feed_key
 from orchestration.defs.resources import WarehouseResource
+from orchestration.defs.stages import GUARD_PREFIX
+
+# After every load, so that a row's parent that came in the same run is known.
+_PRIORITY = {"dagster/priority": "-1"}
 
 _CHECKED = """
     create table if not exists raw.guarded (
         feed text primary key,
         touched_id bigint not null,
         guarded_at timestamptz not null default clock_timestamp()
-    )
+    );
+    alter table raw.guarded add column if not exists loaded_at timestamptz
 """
 
 
-def _unguarded_days(url: str, feed: str) -> tuple[list[date], int]:
-    """Days touched since the suite last passed, and the newest touch among them."""
+def _unguarded(url: str, feed: str) -> tuple[Batch, int, datetime | None]:
+    """What was touched and loaded since the suite last passed, and the newest touch and load among it."""
     with psycopg.connect(url) as connection:
-        connection.execute(_CHECKED)
+        present = "select 1 from pg_attribute where attrelid = to_regclass('raw.guarded') and attname = 'loaded_at'"
+        if not connection.execute(present).fetchone():
+            connection.execute(_CHECKED)
+        touched_after, loaded_after = connection.execute(
+            "select touched_id, loaded_at from raw.guarded where feed = %s", [feed]
+        ).fetchone() or (0, None)
         rows = connection.execute(
-            "select distinct day, max(touched_id) over () from raw.touched_days where feed = %s"
-            " and touched_id > coalesce((select touched_id from raw.guarded where feed = %s), 0)",
-            [feed, feed],
+            "select distinct day, max(touched_id) over () from raw.touched_days where feed = %s and touched_id > %s",
+            [feed, touched_after],
         ).fetchall()
-    return [row[0] for row in rows], rows[0][1] if rows else 0
+        (loaded,) = connection.execute(
+            "select max(loaded_at) from raw.load_ledger where feed = %s and status = 'loaded'", [feed]
+        ).fetchone() or (None,)
+    days = tuple(sorted(row[0] for row in rows))
+    return Batch(feed, days, touched_after, loaded_after), rows[0][1] if rows else touched_after, loaded
 
 
-def _remember(url: str, feed: str, touched_id: int) -> None:
+def _remember(url: str, feed: str, touched_id: int, loaded_at: datetime | None) -> None:
     with psycopg.connect(url) as connection:
         connection.execute(
-            "insert into raw.guarded (feed, touched_id) values (%s, %s)"
-            " on conflict (feed) do update set touched_id = excluded.touched_id, guarded_at = clock_timestamp()",
-            [feed, touched_id],
+            "insert into raw.guarded (feed, touched_id, loaded_at) values (%s, %s, %s)"
+            " on conflict (feed) do update set touched_id = excluded.touched_id, loaded_at = excluded.loaded_at,"
+            " guarded_at = clock_timestamp()",
+            [feed, touched_id, loaded_at],
         )
 
 
+def _check_result(
+    suite: Suite, expectation: Expectation, result: CheckResult | None, days: int, page: dg.MetadataValue | None
+) -> dg.AssetCheckResult:
+    severity = result.severity if result else expectation.severity
+    metadata: dict[str, Any] = {
+        "rows_evaluated": result.rows_evaluated if result else 0,
+        "rows_failed": result.rows_failed if result else 0,
+        "days": days,
+    }
+    return dg.AssetCheckResult(
+        check_name=expectation.name,
+        asset_key=feed_key(suite.feed),
+        passed=result is None or result.success,
+        severity=dg.AssetCheckSeverity.ERROR if severity == "critical" else dg.AssetCheckSeverity.WARN,
+        description=(result.said or None) if result else None,
+        metadata=metadata | ({"data_docs": page} if page else {}),
+    )
+
+
 def _guard(suite: Suite) -> dg.AssetChecksDefinition:
+    checks = list(expectations(suite))
+
     @dg.multi_asset_check(
-        name=f"guard_{suite.feed}",
+        name=f"{GUARD_PREFIX}{suite.feed}",
         specs=[
             dg.AssetCheckSpec(expectation.name, asset=feed_key(suite.feed), description=expectation.meaning)
-            for expectation in suite.expectations
+            for expectation in checks
         ],
+        op_tags=_PRIORITY,
     )
     def guard(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
-        days, newest = _unguarded_days(warehouse.url, suite.feed)
-        results = run_suite(suite, warehouse.url, days)
-        if results:
-            keep_results(warehouse.url, context.run.run_id, days, results)
-        # A critical failure keeps its days unguarded: they stay red until they are mended.
-        if results and all(result.success for result in results if result.severity == "critical"):
-            _remember(warehouse.url, suite.feed, newest)
-        found = {result.check_name: result for result in results}
-        for expectation in suite.expectations:
-            result = found.get(expectation.name)
-            is_critical = expectation.severity == "critical"
-            yield dg.AssetCheckResult(
-                check_name=expectation.name,
-                asset_key=feed_key(suite.feed),
-                passed=result is None or result.success,
-                severity=dg.AssetCheckSeverity.ERROR if is_critical else dg.AssetCheckSeverity.WARN,
-                description=f"{result.rows_failed} rows; keys in quality.check_results"
-                if result and not result.success
-                else None,
-                metadata={
-                    "rows_evaluated": result.rows_evaluated if result else 0,
-                    "rows_failed": result.rows_failed if result else 0,
-                    "days": len(days),
-                },
+        batch, newest, loaded_at = _unguarded(warehouse.url, suite.feed)
+        folder = warehouse.settings().warehouse_folder / FOLDER_NAME
+        results: dict[str, CheckResult] = {}
+        if batch.days or loaded_at != batch.loaded_after:
+            as_of = warehouse.as_of(dict(context.run.tags))
+            found = run_suite(
+                suite, batch, url=warehouse.url, run_id=context.run.run_id, as_of=as_of, docs_folder=folder
             )
+            results = {result.check_name: result for result in found}
+            # A critical failure keeps its days unguarded: they stay red until they are mended.
+            if all(result.success for result in found if result.severity == "critical"):
+                _remember(warehouse.url, suite.feed, newest, loaded_at)
+        page = dg.MetadataValue.url(page_of(folder, suite.feed).as_uri()) if results else None
+        for expectation in checks:
+            yield _check_result(suite, expectation, results.get(expectation.name), len(batch.days), page)
 
     return guard
 
 
 def guards() -> list[dg.AssetChecksDefinition]:
-    """One set of checks per feed that has a suite."""
-    return [_guard(suite) for suite in SUITES.values()]
+    """One set of checks per feed."""
+    return [_guard(suite) for suite in suites().values()]

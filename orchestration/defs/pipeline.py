@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from orchestration.defs.resources import AS_OF_TAG, PipelineLock, WarehouseResource
-from orchestration.defs.stages import PARENT_TAG, PROCESS_TAG, STAGES, StageOutcome, run_stage, this_process
-from orchestration.processes import is_alive
+from orchestration.defs.stages import PARENT_TAG, STAGES, StageOutcome, run_stage
+from orchestration.runs import PROCESS_TAG, active_runs, reap_orphans, this_process
 from orchestration.unchanged import build_state, last_good_build, remember_good_build
 
 JOB_NAME = "warehouse"
@@ -19,7 +19,6 @@ SCHEDULE_NAME = "daily_warehouse"
 DAILY_CRON = "0 3 * * *"
 # Without it a child run does not show on its job's page.
 REPOSITORY_TAG = ".dagster/repository"
-ACTIVE = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.QUEUED]
 
 
 @dataclass(frozen=True)
@@ -105,9 +104,7 @@ def build_daily_schedule(job: dg.JobDefinition, warehouse: WarehouseResource) ->
     """Every night; a tick speaks of the day that ended before it, and is skipped while a run is active."""
 
     def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        runs = context.instance.get_runs(dg.RunsFilter(job_name=JOB_NAME, statuses=ACTIVE))
-        active = [run for run in runs if not _has_lost_its_process(run)]
-        if active:
+        if active := active_runs(context.instance, JOB_NAME):
             return dg.SkipReason(f"run {active[0].run_id} of {JOB_NAME} is still active")
         at = context.scheduled_execution_time.astimezone(UTC)
         return dg.RunRequest(run_key=at.isoformat(), tags={AS_OF_TAG: warehouse.settings().as_of_at(at).isoformat()})
@@ -120,22 +117,3 @@ def build_daily_schedule(job: dg.JobDefinition, warehouse: WarehouseResource) ->
         execution_fn=tick,
         description="The whole pipeline every night.",
     )
-
-
-def _has_lost_its_process(run: dg.DagsterRun) -> bool:
-    process = run.tags.get(PROCESS_TAG)
-    return process is not None and not is_alive(process)
-
-
-def reap_orphans(instance: dg.DagsterInstance) -> list[str]:
-    """Fails runs whose process is gone and frees their slots; returns their ids.
-
-    A killed process leaves its runs as started for good, and their slots taken.
-    """
-    reaped = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
-        if _has_lost_its_process(run):
-            instance.report_run_failed(run, "its process is gone; the next run does its work")
-            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-            reaped.append(run.run_id)
-    return reaped

@@ -5,15 +5,13 @@ Not here: the parent job (pipeline), single assets.
 
 from __future__ import annotations
 
-import os
-import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
 
 PARENT_TAG = "telecom/parent_run"
-PROCESS_TAG = "telecom/process"
+GUARD_PREFIX = "guard_"
 # Stages in order, and the asset groups that each builds.
 STAGES: Mapping[str, tuple[str, ...]] = {
     "ingest": ("ingest",),
@@ -46,15 +44,12 @@ class StageOutcome:
     not_built: tuple[str, ...] = ()
 
 
-def this_process() -> str:
-    """The machine and process that a run belongs to."""
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def stage_jobs() -> list[dg.UnresolvedAssetJobDefinition]:
-    """A job per stage, for the UI and as the form of the child runs."""
+def stage_jobs(apart: Sequence[dg.AssetChecksDefinition] = ()) -> list[dg.UnresolvedAssetJobDefinition]:
+    """A job per stage, for the UI and as the form of the child runs; checks that stand apart have jobs of their own."""
     return [
-        dg.define_asset_job(f"stage_{stage}", selection=dg.AssetSelection.groups(*groups))
+        dg.define_asset_job(
+            f"stage_{stage}", selection=dg.AssetSelection.groups(*groups) - dg.AssetSelection.checks(*apart)
+        )
         for stage, groups in STAGES.items()
     ]
 
@@ -94,8 +89,10 @@ def _failures_of(stage: str, result: dg.ExecuteInProcessResult) -> tuple[list[Fa
             if user_failure and user_failure.description:
                 message = user_failure.description
             name = str(event.step_key)
-            if name.startswith("raw__"):
-                failed.add(dg.AssetKey(["raw", name.removeprefix("raw__")]))
+            for prefix in ("raw__", GUARD_PREFIX):
+                # Rows that could not be judged are no better than rows that failed.
+                if name.startswith(prefix):
+                    failed.add(dg.AssetKey(["raw", name.removeprefix(prefix)]))
             failures.append(Failure(stage, name.replace("__", ".", 1), message))
     for check in result.get_asset_check_evaluations():
         if not check.passed and check.severity == dg.AssetCheckSeverity.ERROR:

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
+from expectations.suites import IDENTITY
 from ingestion.contract import contracts
 from orchestration.definitions import build_defs
 from orchestration.defs.resources import AS_OF_TAG
-from orchestration.defs.stages import PROCESS_TAG
+from orchestration.runs import PROCESS_TAG
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,7 @@ def defs(tmp_path_factory):
 
 def test_jobs(defs):
     assert sorted(job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")) == [
-        "stage_analytics", "stage_ingest", "stage_marts", "stage_transform", "warehouse"
+        "freshness", "stage_analytics", "stage_ingest", "stage_marts", "stage_transform", "warehouse"
     ]  # fmt: skip
 
 
@@ -36,8 +37,18 @@ def test_every_dbt_test_and_expectation_is_a_check(defs):
     checks = {check.to_user_string() for check in defs.resolve_asset_graph().asset_check_keys}
     assert any("primary_key_fct_bill" in check for check in checks)
     assert "raw/bills:amounts_add_up" in checks
-    assert "raw/usage_records:no_refused_files" in checks
-    assert len(checks) > 70
+    for check in (IDENTITY, "no_refused_files", "overdue"):
+        assert {f"raw/{feed}:{check}" for feed in contracts()} <= checks
+    assert len(checks) > 200
+
+
+def test_the_overdue_checks_stand_apart_from_the_stages(defs):
+    def steps_of(job):
+        return {node.name for node in defs.resolve_job_def(job).nodes}
+
+    assert steps_of("freshness") == {"overdue"}
+    assert {f"guard_{feed}" for feed in contracts()} <= steps_of("stage_ingest")
+    assert "overdue" not in steps_of("stage_ingest")
 
 
 def test_the_daily_schedule(defs, tmp_path):
@@ -58,6 +69,23 @@ def test_the_daily_schedule(defs, tmp_path):
         # One whose process is gone, and that nobody has failed yet, stands in nobody's way.
         instance.add_run_tags(run.run_id, {PROCESS_TAG: f"{socket.gethostname()}:999999999"})
         assert schedule.evaluate_tick(context).run_requests
+
+
+def test_the_hourly_schedule_of_the_overdue_check(defs, tmp_path):
+    schedule = defs.resolve_schedule_def("hourly_freshness")
+    assert (schedule.job_name, schedule.cron_schedule, schedule.execution_timezone) == (
+        "freshness", "0 * * * *", "America/Chicago"
+    )  # fmt: skip
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        tick = datetime(2026, 11, 2, 9, tzinfo=UTC)
+        context = dg.build_schedule_context(instance=instance, scheduled_execution_time=tick)
+        (request,) = schedule.evaluate_tick(context).run_requests
+        assert request.tags[AS_OF_TAG] == "2026-11-02T09:00:00+00:00"
+        # It waits for no load: a run of the pipeline does not hold it up, only one of its own does.
+        for job, is_held_up in (("warehouse", False), ("freshness", True)):
+            run = instance.create_run_for_job(defs.resolve_job_def(job))
+            instance.report_dagster_event(dg.DagsterEvent("PIPELINE_START", job, message="started"), run_id=run.run_id)
+            assert bool(schedule.evaluate_tick(context).skip_message) is is_held_up
 
 
 def test_an_import_opens_no_connection(monkeypatch):
