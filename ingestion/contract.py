@@ -84,7 +84,7 @@ class Column(BaseModel):
             raise ValueError(f"column {self.name}: a shape belongs to a json, not a {self.type}")
         if self.shape and self.shape not in shapes():
             raise ValueError(f"column {self.name}: no shape {self.shape!r}; known shapes: {', '.join(shapes())}")
-        if self.pattern and not self.example:
+        if self.pattern and self.example is None:
             raise ValueError(f"column {self.name}: a pattern needs an example that it accepts")
         if self.check_digit and not self.pattern:
             raise ValueError(f"column {self.name}: a check digit needs a pattern of digits beside it")

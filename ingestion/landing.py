@@ -6,31 +6,32 @@ Not here: loading. A content is a delivery once, under whatever names its file c
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 import psycopg
 
-from ingestion.contract import Contract
-from ingestion.readers import format_of
+from ingestion.contract import Contract, contracts
+from ingestion.errors import FileLeft, told_plainly
+from ingestion.readers import SUFFIXES, format_of
+from ingestion.walking import Finding, Walk, shown_name
 
 FULL_SNAPSHOT_FOLDER = "full"
+# A file that changed within so many seconds may still be written to.
+DEFAULT_QUIET_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class LandedFile:
-    """A file as it lies there; `file_name` is its path below the feed's folder."""
+    """A file as it lies there; `file_name` is its path below the feed's folder as text that may be shown."""
 
     path: Path
     file_name: str
     size_bytes: int
     modified_at_ns: int
-
-    @property
-    def is_full_snapshot(self) -> bool:
-        return Path(self.file_name).parts[0] == FULL_SNAPSHOT_FOLDER
+    is_full_snapshot: bool
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,56 @@ def load_id_of(feed: str, content_sha256: str) -> UUID:
     return UUID(bytes=hashlib.sha256(f"{feed}\0{content_sha256}".encode()).digest()[:16])
 
 
-def landed_files(landing: Path, feed: str) -> Iterator[LandedFile]:
-    """The feed's files, in the order of their names; hidden files and other formats are left alone."""
+def landed_files(landing: Path, feed: str) -> tuple[list[LandedFile], list[Finding]]:
+    """The feed's files, in the order of their names, and what else lies in its folder; hidden files are left alone."""
     folder = landing / feed
     if not folder.is_dir():
-        return
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        if any(part.startswith(".") for part in relative.parts) or format_of(path) is None or not path.is_file():
-            continue
-        status = path.stat()
-        yield LandedFile(path, relative.as_posix(), status.st_size, status.st_mtime_ns)
+        return [], []
+    walk, files = Walk(landing, folder), list[LandedFile]()
+    if folder.is_symlink() and not folder.resolve().is_relative_to(landing.resolve()):
+        return [], [Finding(".", "the feed's folder is a link out of the landing folder, which is not followed")]
+    for path in walk.files():
+        if format_of(path) is None:
+            walk.find(path, f"expected a name that ends in {', '.join(SUFFIXES)}; not loaded")
+        else:
+            try:
+                status = path.stat()
+            except OSError as error:
+                walk.find(path, f"the file cannot be looked at ({error.strerror}); not loaded", is_error=True)
+                continue
+            name = shown_name(path.relative_to(folder))
+            is_full = path.relative_to(folder).parts[0] == FULL_SNAPSHOT_FOLDER
+            files.append(LandedFile(path, name, status.st_size, status.st_mtime_ns, is_full))
+    return files, walk.findings
+
+
+def is_unchanged(file: LandedFile) -> bool:
+    """Whether the file is as it was when it was found; FileNotFoundError if it is gone."""
+    status = file.path.stat()
+    return (status.st_size, status.st_mtime_ns) == (file.size_bytes, file.modified_at_ns)
+
+
+def settled(files: list[LandedFile], quiet_seconds: float) -> tuple[list[LandedFile], list[Finding]]:
+    """The files that nobody is writing to, and those that are left for the next run.
+
+    Where one changed within the last `quiet_seconds`, waits until that long has passed and looks again.
+    """
+    now_ns, quiet_ns = time.time_ns(), int(quiet_seconds * 1e9)
+    ages_ns = {file: max(now_ns - file.modified_at_ns, 0) for file in files}
+    fresh = {file for file, age_ns in ages_ns.items() if age_ns < quiet_ns}
+    if not fresh:
+        return files, []
+    time.sleep((quiet_ns - min(ages_ns[file] for file in fresh)) / 1e9)
+    kept, findings = [], []
+    for file in files:
+        try:
+            if file not in fresh or is_unchanged(file):
+                kept.append(file)
+            else:
+                findings.append(Finding(file.file_name, "the file is still being written; the next run loads it"))
+        except OSError:
+            findings.append(Finding(file.file_name, "the file vanished before it was loaded; land it again"))
+    return kept, findings
 
 
 def content_sha256(path: Path) -> str:
@@ -66,12 +106,17 @@ def content_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def discover(connection: psycopg.Connection[tuple[object, ...]], contract: Contract, landing: Path) -> list[Delivery]:
-    """Gives every new content its delivery sequence and returns what is to be loaded, in that sequence.
+def discover(
+    connection: psycopg.Connection[tuple[object, ...]], contract: Contract, landing: Path, quiet_seconds: float = 0.0
+) -> tuple[list[Delivery], list[Finding]]:
+    """Gives every new content its delivery sequence; returns what is to be loaded, in that sequence, and findings.
 
     Sequences are given once, in the order of modification time, then hash (one transaction). A file whose name, size
     and modification time are known is not read again.
     """
+    found, findings = landed_files(landing, contract.feed)
+    found, unsettled = settled(found, quiet_seconds)
+    findings += unsettled
     with connection.transaction():
         connection.execute("select pg_advisory_xact_lock(hashtextextended('raw deliveries', 0))")
         known = {
@@ -83,16 +128,21 @@ def discover(connection: psycopg.Connection[tuple[object, ...]], contract: Contr
         }
         files: dict[UUID, LandedFile] = {}
         fresh: list[tuple[int, str, UUID, LandedFile]] = []
-        for file in landed_files(landing, contract.feed):
+        for file in found:
             load_id = known.get((file.file_name, file.size_bytes, file.modified_at_ns))
             if load_id is None:
-                content = content_sha256(file.path)
+                try:
+                    with told_plainly(file.file_name):
+                        content = content_sha256(file.path)
+                except FileLeft as reason:
+                    findings.append(Finding(file.file_name, str(reason), is_error=True))
+                    continue
                 load_id = load_id_of(contract.feed, content)
                 fresh.append((file.modified_at_ns, content, load_id, file))
             files.setdefault(load_id, file)  # type: ignore[arg-type]
         for _, content, load_id, file in sorted(fresh, key=lambda item: item[:2]):
             _register(connection, contract.feed, content, load_id, file)
-        return _pending(connection, contract.feed, files)
+        return _pending(connection, contract.feed, files), findings
 
 
 def _register(
@@ -126,3 +176,39 @@ def _pending(
         for load_id, sequence, is_full in rows
         if load_id in files
     ]
+
+
+def strays(landing: Path) -> list[Finding]:
+    """What lies directly in the landing folder and belongs to no feed: its files are not loaded, and not lost."""
+    known, findings = contracts(), list[Finding]()
+    if not landing.is_dir():
+        return findings
+    for path in sorted(landing.iterdir()):
+        if path.name.startswith(".") or (path.name in known and path.is_dir()):
+            continue
+        if path.is_dir():
+            reason = (
+                f"a folder that no feed's contract knows; its files are not loaded; expected one of {', '.join(known)}"
+            )
+        else:
+            reason = "a file outside the feeds' folders; not loaded; move it into its feed's folder"
+        findings.append(Finding(shown_name(path.relative_to(landing)), reason))
+    return findings
+
+
+def record_findings(
+    connection: psycopg.Connection[tuple[object, ...]], feed: str | None, findings: list[Finding]
+) -> None:
+    """Keeps `raw.landing_findings` as what was found last, of one feed or (None) of the landing folder itself."""
+    with connection.transaction():
+        connection.execute(
+            "delete from raw.landing_findings where feed is not distinct from %s and file_name <> all(%s)",
+            [feed, [finding.file_name for finding in findings]],
+        )
+        for finding in findings:
+            connection.execute(
+                "insert into raw.landing_findings (feed, file_name, reason, is_error) values (%s, %s, %s, %s)"
+                " on conflict (feed, file_name) do update set reason = excluded.reason,"
+                " is_error = excluded.is_error, last_seen_at = clock_timestamp()",
+                [feed, finding.file_name, finding.reason, finding.is_error],
+            )

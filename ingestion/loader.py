@@ -18,14 +18,15 @@ from ingestion import ledger
 from ingestion.contract import Contract, contract
 from ingestion.duplicates import LoadedKeys, remove_duplicates
 from ingestion.encoding import encode_rows
-from ingestion.errors import FileRefused, IngestionError
-from ingestion.landing import Delivery, LandedFile, discover
+from ingestion.errors import FileLeft, FileRefused, told_plainly
+from ingestion.landing import DEFAULT_QUIET_SECONDS, Delivery, LandedFile, discover, is_unchanged, record_findings
 from ingestion.partitions import PartitionMaker, split_by_leaf
 from ingestion.personal import SubjectHasher
 from ingestion.raw_tables import create_raw_tables, feed_columns
 from ingestion.readers import TextChunk, open_reader
 from ingestion.rules import Judge, JudgedChunk
 from ingestion.snapshots import close_missing
+from ingestion.walking import Finding
 from ingestion.writing import RowWriter
 
 DEFAULT_MAX_BAD_ROW_SHARE = 0.20
@@ -53,11 +54,12 @@ class FileReport:
 
 @dataclass(frozen=True)
 class FeedReport:
-    """The files of a feed that were loaded or refused now, and the UTC days that they touched."""
+    """The files of a feed that were loaded or refused now, the UTC days that they touched, and what was left."""
 
     feed: str
     files: tuple[FileReport, ...]
     touched_days: frozenset[date]
+    left: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -181,16 +183,10 @@ class FileLoad:
         return set(days.drop_nulls().unique().to_list())
 
 
-def _unchanged(file: LandedFile) -> None:
+def _check_unchanged(file: LandedFile) -> None:
     """A file that somebody wrote to while it was read is left for the next run."""
-    try:
-        status = file.path.stat()
-    except FileNotFoundError:
-        raise IngestionError(
-            f"{file.file_name}: the file vanished while it was loaded; nothing of it was kept; land it again"
-        ) from None
-    if (status.st_size, status.st_mtime_ns) != (file.size_bytes, file.modified_at_ns):
-        raise IngestionError(
+    if not is_unchanged(file):
+        raise FileLeft(
             f"{file.file_name}: the file changed while it was loaded; nothing of it was kept; the next run loads it"
         )
 
@@ -202,9 +198,9 @@ def _load_delivery(
     started = time.monotonic()
     refusal = None
     try:
-        with connection.transaction():
+        with told_plainly(delivery.file.file_name), connection.transaction():
             load.run()
-            _unchanged(delivery.file)
+            _check_unchanged(delivery.file)
     except FileRefused as reason:
         refusal = str(reason)
         ledger.refuse(connection, delivery, contract.feed, refusal, load.tally, time.monotonic() - started)
@@ -235,6 +231,7 @@ def load_feed(
     pii_key: bytes,
     max_bad_row_share: float = DEFAULT_MAX_BAD_ROW_SHARE,
     max_vanishing_share: float = DEFAULT_MAX_VANISHING_SHARE,
+    quiet_seconds: float = DEFAULT_QUIET_SECONDS,
     now: datetime | None = None,
 ) -> FeedReport:
     """Loads every new file of a feed, in the sequence of delivery.
@@ -246,6 +243,7 @@ def load_feed(
         pii_key: the key of the personal columns' hashes.
         max_bad_row_share: a file with a larger share of bad rows is refused whole (0 to 1).
         max_vanishing_share: a full snapshot that would end a larger share of entities is refused.
+        quiet_seconds: a file that changed within so many seconds is waited for, and left if it goes on changing.
         now: the clock against which event times are judged; default the real one.
 
     Raises:
@@ -256,9 +254,15 @@ def load_feed(
     settings = LoadSettings(warehouse_url, pii_key, max_bad_row_share, max_vanishing_share, now or datetime.now(UTC))
     with psycopg.connect(warehouse_url, autocommit=True) as connection:
         create_raw_tables(connection)
-        deliveries = discover(connection, chosen, landing)
-        files = tuple(_load_delivery(connection, chosen, delivery, settings) for delivery in deliveries)
+        deliveries, left = discover(connection, chosen, landing, quiet_seconds)
+        files = list[FileReport]()
+        for delivery in deliveries:
+            try:
+                files.append(_load_delivery(connection, chosen, delivery, settings))
+            except FileLeft as reason:
+                left.append(Finding(delivery.file.file_name, str(reason)))
+        record_findings(connection, feed, left)
         touched = connection.execute(
             "select distinct day from raw.touched_days where load_id = any(%s)", [[file.load_id for file in files]]
         ).fetchall()
-    return FeedReport(feed, files, frozenset(row[0] for row in touched))
+    return FeedReport(feed, tuple(files), frozenset(row[0] for row in touched), tuple(left))

@@ -81,6 +81,15 @@ create table if not exists raw.key_hashes (
     hashes bytea not null,
     primary key (feed, day, load_id)
 );
+create table if not exists raw.landing_findings (
+    feed text,
+    file_name text not null,
+    reason text not null,
+    is_error boolean not null,
+    first_seen_at timestamptz not null default clock_timestamp(),
+    last_seen_at timestamptz not null default clock_timestamp(),
+    unique nulls not distinct (feed, file_name)
+);
 alter table raw.key_hashes alter column hashes set storage external;
 """
 

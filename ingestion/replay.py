@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from ingestion.contract import Contract, contract
 from ingestion.errors import IngestionError
 from ingestion.readers import SUFFIXES, format_of
 from ingestion.readers.jsonl_reader import parse_line
+from ingestion.whole_files import written_whole
 
 REPLAY_FOLDER = "replayed"
 REPAIR_COLUMNS = ("_quarantined_load_id", "_quarantined_line_number", "_quarantined_reasons", "_quarantined_text")
@@ -54,8 +54,7 @@ def export_quarantine(
         [feed, load_id, load_id],
     ).fetchall()
     names = [column.name for column in chosen.all_columns]
-    descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", newline="", encoding="utf-8") as stream:
+    with written_whole(out, 0o600) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, [*names, *REPAIR_COLUMNS], extrasaction="ignore")
         writer.writeheader()
         for load, line, text, reasons, file_name, columns in rows:
@@ -74,8 +73,8 @@ def land_repaired_file(file: Path, feed: str, landing: Path) -> Path:
     if suffix is None:
         raise IngestionError(f"{file}: expected a name that ends in {', '.join(SUFFIXES)}")
     target = landing / chosen.feed / REPLAY_FOLDER / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}{suffix}"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(file, target)
+    with written_whole(target) as partial:
+        shutil.copyfile(file, partial)
     return target
 
 

@@ -14,8 +14,25 @@ from ingestion.contract import Contract
 from ingestion.errors import FileRefused
 from ingestion.landing import Delivery
 
-_CURRENT = """
-    select distinct on ({key}) * from {table} order by {key}, {newest} _line_number desc
+# The entities that live by what was delivered up to the snapshot, and whether it has them: loaded, or in quarantine.
+_LIVING = """
+    create temporary table living on commit drop as
+    select {key}, bool_or(current._load_id = %(load_id)s or own.is_own or quarantined.is_own) is true as is_in_file
+    from (
+        select distinct on ({key}) stored.*
+        from {table} as stored
+        join raw.load_ledger on load_ledger.load_id = stored._load_id
+        where load_ledger.delivery_sequence <= %(sequence)s
+        order by {key}, {newest} stored._line_number desc
+    ) as current
+    left join (select distinct {key}, true as is_own from {table} where _load_id = %(load_id)s) as own using ({key})
+    left join lateral (
+        select true as is_own from raw.quarantine
+        where quarantine.load_id = %(load_id)s and {is_named}
+        limit 1
+    ) as quarantined on true
+    where current.is_deleted is not true
+    group by {key}
 """
 
 
@@ -28,19 +45,16 @@ def close_missing(
     """Ends the entities that the snapshot lacks, by a version of their own at the snapshot's time.
 
     A feed without versions has its row marked instead. Refuses the file where more than `max_vanishing_share` of the
-    entities would end.
+    entities would end. An entity whose row is in quarantine is not missing.
     """
-    table = sql.Identifier("raw", contract.feed)
-    key = sql.SQL(", ").join(map(sql.Identifier, contract.key))
-    newest = sql.SQL("updated_at desc," if contract.is_versioned else "")
-    connection.execute("drop table if exists pg_temp.vanished")
+    names = _names(contract)
+    connection.execute("drop table if exists pg_temp.living")
+    connection.execute(
+        sql.SQL(_LIVING).format(**names), {"load_id": delivery.load_id, "sequence": delivery.delivery_sequence}
+    )
+    connection.execute("analyze pg_temp.living")
     present, vanished = connection.execute(
-        sql.SQL(
-            "with current as (" + _CURRENT + "), living as (select * from current where is_deleted is not true)"
-            " select count(*), count(*) filter (where ({key}) not in"
-            " (select {key} from {table} where _load_id = %s)) from living"
-        ).format(key=key, table=table, newest=newest),
-        [delivery.load_id],
+        "select count(*), count(*) filter (where not is_in_file) from pg_temp.living"
     ).fetchone() or (0, 0)
     if not vanished:
         return 0
@@ -51,24 +65,55 @@ def close_missing(
             " MAX_VANISHING_SHARE for one run"
         )
     if contract.is_versioned:
-        _insert_closing_versions(connection, contract, delivery, table, key)
+        _insert_closing_versions(connection, contract, delivery, names)
     else:
-        connection.execute(
-            sql.SQL(
-                "update {table} set is_deleted = true where is_deleted is not true"
-                " and ({key}) not in (select {key} from {table} where _load_id = %s)"
-            ).format(table=table, key=key),
-            [delivery.load_id],
-        )
+        _mark_rows(connection, contract, delivery, names)
     return int(str(vanished))
+
+
+def _names(contract: Contract) -> dict[str, sql.Composable]:
+    """The parts of the statements that the contract decides."""
+    # A row in quarantine names an entity if all its ids can be read there; a wrong match only keeps one alive.
+    ids = [name for name in contract.key if contract.column(name).type in ("uuid", "text", "bigint")]
+    is_named = sql.SQL(" and ").join(
+        sql.SQL("position(current.{}::text in lower(quarantine.original_text)) > 0").format(sql.Identifier(name))
+        for name in ids
+    )
+    return {
+        "table": sql.Identifier("raw", contract.feed),
+        "key": sql.SQL(", ").join(map(sql.Identifier, contract.key)),
+        "newest": sql.SQL("updated_at desc," if contract.is_versioned else ""),
+        "is_named": is_named,
+    }
+
+
+def _mark_rows(
+    connection: psycopg.Connection[tuple[object, ...]],
+    contract: Contract,
+    delivery: Delivery,
+    names: dict[str, sql.Composable],
+) -> None:
+    """Takes the rows back that the snapshot lacks, and reports the days that they stood on."""
+    day: sql.Composable = sql.SQL("null::date")
+    if contract.touched_by:
+        form = "{}::date" if contract.column(contract.touched_by).type == "date" else "({} at time zone 'UTC')::date"
+        day = sql.SQL(form).format(sql.Identifier(contract.touched_by))
+    connection.execute(
+        sql.SQL(
+            "with marked as (update {table} set is_deleted = true where is_deleted is not true"
+            " and ({key}) in (select {key} from pg_temp.living where not is_in_file) returning {day} as day)"
+            " insert into raw.touched_days (feed, day, load_id)"
+            " select distinct {feed}, day, %s::uuid from marked where day is not null"
+        ).format(day=day, feed=sql.Literal(contract.feed), **names),
+        [delivery.load_id],
+    )
 
 
 def _insert_closing_versions(
     connection: psycopg.Connection[tuple[object, ...]],
     contract: Contract,
     delivery: Delivery,
-    table: sql.Identifier,
-    key: sql.Composed,
+    names: dict[str, sql.Composable],
 ) -> None:
     """One version per vanished entity: its newest values, `is_deleted`, line 0 of the snapshot."""
     taken_at = datetime.fromtimestamp(delivery.file.modified_at_ns / 1e9, tz=UTC)
@@ -79,13 +124,12 @@ def _insert_closing_versions(
         for name in ([column.name, column.hmac_name] if column.personal else [column.name])
         if name not in replaced
     ]
-    columns = sql.SQL(", ").join(map(sql.Identifier, kept))
     connection.execute(
         sql.SQL(
             "insert into {table} ({columns}, updated_at, is_deleted, _load_id, _line_number)"
             " select {columns}, greatest(%s, updated_at + interval '1 microsecond'), true, %s, 0"
-            " from (" + _CURRENT + ") current where is_deleted is not true"
-            " and ({key}) not in (select {key} from {table} where _load_id = %s)"
-        ).format(table=table, columns=columns, key=key, newest=sql.SQL("updated_at desc,")),
-        [taken_at, delivery.load_id, delivery.load_id],
+            " from (select distinct on ({key}) * from {table} order by {key}, updated_at desc, _line_number desc)"
+            " as current join pg_temp.living using ({key}) where is_deleted is not true and not is_in_file"
+        ).format(columns=sql.SQL(", ").join(map(sql.Identifier, kept)), **names),
+        [taken_at, delivery.load_id],
     )

@@ -5,6 +5,7 @@ Not here: types, rules, anything that knows the feed. Every value is text, an ab
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 
 from ingestion.errors import FileRefused
 
+# More is no table but an accident or an attack on memory.
+MAX_COLUMNS = 2000
 SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 
 
@@ -58,7 +61,12 @@ class Reader(Protocol):
 def normalise_header(names: list[str], path: Path) -> tuple[str, ...]:
     """Column names as the contract spells them (trimmed, lower case); a name twice refuses the file."""
     header = tuple(name.strip().lower() for name in names)
-    repeated = sorted({name for name in header if header.count(name) > 1})
+    if len(header) > MAX_COLUMNS:
+        raise FileRefused(
+            f"{path.name}: line 1 names {len(header)} columns; expected at most {MAX_COLUMNS};"
+            " have the source deliver the file without what nobody needs"
+        )
+    repeated = sorted(name for name, count in Counter(header).items() if count > 1)
     if repeated:
         raise FileRefused(
             f"{path.name}: line 1 names the column {', '.join(map(repr, repeated))} more than once; "

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ingestion.errors import FileRefused
 from ingestion.readers import BrokenRow, TextChunk, normalise_header
-from ingestion.readers.lines import line_starts, printable, whole_line_blocks
+from ingestion.readers.lines import byte_problem, line_starts, printable, whole_line_blocks
 
 # An open quote that is not closed within this many bytes is a stray one: its line alone is broken.
 MAX_QUOTED_RECORD_BYTES = 1 << 20
@@ -51,18 +51,8 @@ def _parse_quoted(block: bytes, starts: NDArray[np.int64], first: int, is_last_b
         return _QuotedRecord(first, first + 1, None, "quotes that do not pair up")
     last = first + reader.line_num
     record = block[starts[first] : starts[last]]
-    problem = _byte_problem(record)
+    problem = byte_problem(record)
     return _QuotedRecord(first, last, None if problem else fields, problem)
-
-
-def _byte_problem(record: bytes) -> str:
-    if b"\x00" in record:
-        return "a NUL byte, which no text may hold"
-    try:
-        record.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return f"expected UTF-8, found the byte 0x{record[error.start]:02x} at position {error.start + 1}"
-    return ""
 
 
 def _quoted_records(block: bytes, starts: NDArray[np.int64], is_last_block: bool) -> tuple[list[_QuotedRecord], int]:
@@ -98,11 +88,17 @@ class CsvReader:
         if self._header is None:
             self._pending, self._is_last_block = next(self._blocks, (b"", True))
             line, _, self._pending = self._pending.partition(b"\n")
-            problem = _byte_problem(line)
+            problem = byte_problem(line)
             if not line.strip() or problem:
-                found = problem or "nothing"
-                raise FileRefused(f"{self._path.name}: line 1: expected a header with column names, found {found}")
-            self._header = normalise_header(next(csv.reader([line.decode("utf-8")])), self._path)
+                problem = problem or "expected a header with column names, found nothing"
+                raise FileRefused(f"{self._path.name}: line 1: {problem}")
+            try:
+                names = next(csv.reader([line.decode("utf-8")], strict=True))
+            except csv.Error as error:
+                raise FileRefused(
+                    f"{self._path.name}: line 1: expected column names, found no CSV ({error})"
+                ) from error
+            self._header = normalise_header(names, self._path)
             self._lines_read = 1
         return self._header
 
@@ -155,9 +151,12 @@ class CsvReader:
         expected = len(self._header or ())
         is_candidate = is_plain & ~is_blank
         is_bad = is_candidate & (commas != expected - 1)
-        problems = {int(i): self._field_problem(int(commas[i]) + 1) for i in np.flatnonzero(is_bad)}
+        problems = {
+            int(i): byte_problem(block[starts[i] : starts[i + 1]]) or self._field_problem(int(commas[i]) + 1)
+            for i in np.flatnonzero(is_bad)
+        }
         for i in self._undecodable(block, starts, is_candidate & ~is_bad):
-            problems[i] = _byte_problem(block[starts[i] : starts[i + 1]])
+            problems[i] = byte_problem(block[starts[i] : starts[i + 1]])
             is_bad[i] = True
         broken = [
             BrokenRow(first_line + i, printable(block[starts[i] : starts[i + 1]]).rstrip("\r\n"), problem)
@@ -177,7 +176,7 @@ class CsvReader:
                 return []
             except UnicodeDecodeError:
                 pass
-        return [int(i) for i in np.flatnonzero(candidates) if _byte_problem(block[starts[i] : starts[i + 1]])]
+        return [int(i) for i in np.flatnonzero(candidates) if byte_problem(block[starts[i] : starts[i + 1]])]
 
     def _read_clean(self, clean: bytes) -> pl.DataFrame:
         """Lines that all have the header's number of fields and no quote."""

@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 
 from ingestion.errors import FileRefused
-from ingestion.readers import BrokenRow, TextChunk
-from ingestion.readers.lines import printable, whole_line_blocks
+from ingestion.readers import MAX_COLUMNS, BrokenRow, TextChunk
+from ingestion.readers.lines import byte_problem, printable, whole_line_blocks
 
 
 class _Number(str):
@@ -45,8 +45,20 @@ def _parse_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return parsed
 
 
+def _is_unicode(text: str) -> bool:
+    """Whether the text has no half of a surrogate pair alone."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def parse_line(line: bytes) -> dict[str, str | None]:
     """One line as text values by normalised column name; ValueError says what is wrong with it."""
+    problem = byte_problem(line)
+    if problem:
+        raise ValueError(problem)
     parsed = json.loads(
         line.decode("utf-8"),
         parse_float=_Number,
@@ -65,8 +77,9 @@ def parse_line(line: bytes) -> dict[str, str | None]:
             values[column] = str(value) if value else None
         else:
             values[column] = json_text(value)
-        if "\x00" in (values[column] or ""):
-            raise ValueError(f"a NUL character in {column!r}, which no text may hold")
+        for text in (column, values[column] or ""):
+            if "\x00" in text or not _is_unicode(text):
+                raise ValueError(f"a NUL or half a character in {column[:80]!r}, which no text may hold")
     return values
 
 
@@ -75,6 +88,7 @@ class JsonlReader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._names: dict[str, None] = {}
 
     def header(self) -> None:
         return None
@@ -88,8 +102,14 @@ class JsonlReader:
         if lines_read == 0:
             raise FileRefused(f"{self._path.name}: expected at least one JSON object, found an empty file")
 
-    @staticmethod
-    def _chunk(lines: list[bytes], first_line: int) -> TextChunk:
+    def _parse(self, line: bytes) -> dict[str, str | None]:
+        values = parse_line(line)
+        if len(self._names.keys() | values.keys()) > MAX_COLUMNS:
+            raise ValueError(f"expected at most {MAX_COLUMNS} different names in a file")
+        self._names.update(dict.fromkeys(values))
+        return values
+
+    def _chunk(self, lines: list[bytes], first_line: int) -> TextChunk:
         rows: list[dict[str, str | None]] = []
         kept: list[int] = []
         broken: list[BrokenRow] = []
@@ -97,7 +117,7 @@ class JsonlReader:
             if not line.strip():
                 continue
             try:
-                rows.append(parse_line(line))
+                rows.append(self._parse(line))
                 kept.append(i)
             except (ValueError, RecursionError) as error:
                 broken.append(BrokenRow(first_line + i, printable(line).rstrip("\r"), f"no JSON object: {error}"))

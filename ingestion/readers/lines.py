@@ -6,6 +6,7 @@ Not here: what a line means.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,10 @@ from ingestion.errors import FileRefused
 BLOCK_BYTES = 8 << 20
 BOM = b"\xef\xbb\xbf"
 NEWLINE = ord("\n")
+# A longer line is no row: in its place stands one that begins with CUT_MARK and says what it was.
+MAX_LINE_BYTES = 4 << 20
+SHOWN_BYTES = 200
+CUT_MARK = b"\x00cut\x00"
 
 
 def open_bytes(path: Path) -> IO[bytes] | gzip.GzipFile:
@@ -47,7 +52,20 @@ def line_starts(block: bytes) -> NDArray[np.int64]:
 
 def printable(text: bytes) -> str:
     """Text for quarantine and messages: bytes that are not UTF-8, and NUL, as backslash escapes."""
-    return text.decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
+    return text.replace(CUT_MARK, b"").decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
+
+
+def byte_problem(record: bytes) -> str:
+    """What keeps a record from being text, in words; empty if nothing does."""
+    if CUT_MARK in record:
+        return f"expected a line of at most {MAX_LINE_BYTES} bytes; the whole line is in the landed file"
+    if b"\x00" in record:
+        return "a NUL byte, which no text may hold"
+    try:
+        record.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return f"expected UTF-8, found the byte 0x{record[error.start]:02x} at position {error.start + 1}"
+    return ""
 
 
 def whole_line_blocks(path: Path) -> Iterator[tuple[bytes, bool]]:
@@ -60,11 +78,27 @@ def whole_line_blocks(path: Path) -> Iterator[tuple[bytes, bool]]:
         while block:
             following = read_block(stream, path)
             data = rest + block
-            if following:
-                cut = data.rfind(b"\n") + 1
-                rest, data = data[cut:], data[:cut]
-            elif not data.endswith(b"\n"):
-                data += b"\n"
+            cut = data.rfind(b"\n") + 1
+            rest, data = data[cut:], data[:cut]
+            if len(rest) > MAX_LINE_BYTES:
+                rest, following = _cut_line(rest, following, stream, path)
+            if rest and not following:
+                rest, data = b"", data + rest + b"\n"
             if data:
                 yield data, not following
             block = following
+
+
+def _cut_line(begin: bytes, following: bytes, stream: IO[bytes] | gzip.GzipFile, path: Path) -> tuple[bytes, bytes]:
+    """What stands in place of a line that is too long, and the block that begins with its newline."""
+    digest, length, end = hashlib.sha256(begin), len(begin), -1
+    while following and end < 0:
+        end = following.find(b"\n")
+        part = following if end < 0 else following[:end]
+        digest.update(part)
+        length += len(part)
+        following = read_block(stream, path) if end < 0 else following[end:]
+    # Without a quote, so that it stays a line of its own.
+    shown = begin[:SHOWN_BYTES].split(b'"')[0]
+    told = f"[a line of {length} bytes with the SHA-256 {digest.hexdigest()}; it begins] "
+    return CUT_MARK + told.encode() + shown, following

@@ -52,6 +52,7 @@ def overrides_of(settings: Settings, warehouse: Warehouse) -> dict[str, str]:
         "PII_KEY_FILE": str(settings.pii_key_file),
         "MAX_BAD_ROW_SHARE": str(settings.max_bad_row_share),
         "MAX_VANISHING_SHARE": str(settings.max_vanishing_share),
+        "LANDING_QUIET_SECONDS": str(settings.landing_quiet_seconds),
     }
     return values | ({"AS_OF": settings.as_of.isoformat()} if settings.as_of else {})
 

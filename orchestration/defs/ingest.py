@@ -3,14 +3,22 @@
 Not here: how a file is loaded (ingestion).
 """
 
+import html
+
 import dagster as dg
+import psycopg
 
 from ingestion.contract import Contract, contracts
+from ingestion.landing import record_findings, strays
 from ingestion.loader import FeedReport, load_feed
+from ingestion.raw_tables import create_raw_tables
+from ingestion.walking import Finding
 from orchestration.defs.resources import WarehouseResource
 
 GROUP = "ingest"
 REFUSED_CHECK = "no_refused_files"
+LEFT_CHECK = "nothing_left_behind"
+STRAYS_CHECK = "every_folder_has_a_contract"
 
 
 def feed_key(feed: str) -> dg.AssetKey:
@@ -18,12 +26,17 @@ def feed_key(feed: str) -> dg.AssetKey:
     return dg.AssetKey(["raw", feed])
 
 
+def _cell(text: str) -> str:
+    """Text from outside in a table's cell."""
+    return html.escape(text).replace("|", "&#124;").replace("`", "&#96;").replace("\n", " ")
+
+
 def _metadata(report: FeedReport) -> dict[str, dg.MetadataValue]:
     """What a load did, in numbers and file names; never values."""
     loaded = [file for file in report.files if file.status == "loaded"]
     rows = [
-        f"| {file.file_name} | {file.status} | {file.rows_in_file} | {file.rows_loaded} | {file.rows_quarantined} |"
-        f" {file.rows_duplicate} | {', '.join(file.unknown_columns)} |"
+        f"| {_cell(file.file_name)} | {file.status} | {file.rows_in_file} | {file.rows_loaded} |"
+        f" {file.rows_quarantined} | {file.rows_duplicate} | {_cell(', '.join(file.unknown_columns))} |"
         for file in report.files
     ]
     header = (
@@ -51,6 +64,38 @@ def _refused(report: FeedReport) -> dg.AssetCheckResult:
     )
 
 
+def _left(check: str, found: tuple[Finding, ...]) -> dg.AssetCheckResult:
+    """A place that could not be read may lack data, so it is an error; other findings are warnings."""
+    return dg.AssetCheckResult(
+        check_name=check,
+        passed=not found,
+        severity=dg.AssetCheckSeverity.ERROR if any(f.is_error for f in found) else dg.AssetCheckSeverity.WARN,
+        description="; ".join(f"{finding.file_name}: {finding.reason}" for finding in found) or None,
+        metadata={"findings": len(found)},
+    )
+
+
+@dg.asset(
+    key=["raw", "landing_findings"],
+    group_name=GROUP,
+    kinds={"python", "postgres"},
+    check_specs=[
+        dg.AssetCheckSpec(
+            STRAYS_CHECK,
+            asset=["raw", "landing_findings"],
+            description="Everything in the landing folder lies in the folder of a feed that has a contract.",
+        )
+    ],
+)
+def landing_findings(warehouse: WarehouseResource) -> dg.MaterializeResult:
+    """One row per thing in the landing folder that was not loaded, and why, as the last run found it."""
+    found = strays(warehouse.settings().landing_dir)
+    with psycopg.connect(warehouse.url, autocommit=True) as connection:
+        create_raw_tables(connection)
+        record_findings(connection, None, found)
+    return dg.MaterializeResult(check_results=[_left(STRAYS_CHECK, tuple(found))])
+
+
 def _feed_asset(contract: Contract) -> dg.AssetsDefinition:
     @dg.asset(
         key=feed_key(contract.feed),
@@ -61,7 +106,12 @@ def _feed_asset(contract: Contract) -> dg.AssetsDefinition:
         check_specs=[
             dg.AssetCheckSpec(
                 REFUSED_CHECK, asset=feed_key(contract.feed), description="No file of this load was refused whole."
-            )
+            ),
+            dg.AssetCheckSpec(
+                LEFT_CHECK,
+                asset=feed_key(contract.feed),
+                description="Everything in the feed's folder could be read and was not being written to.",
+            ),
         ],
     )
     def feed(warehouse: WarehouseResource) -> dg.MaterializeResult:
@@ -73,12 +123,15 @@ def _feed_asset(contract: Contract) -> dg.AssetsDefinition:
             pii_key=warehouse.pii_key(),
             max_bad_row_share=settings.max_bad_row_share,
             max_vanishing_share=settings.max_vanishing_share,
+            quiet_seconds=settings.landing_quiet_seconds,
         )
-        return dg.MaterializeResult(metadata=_metadata(report), check_results=[_refused(report)])
+        return dg.MaterializeResult(
+            metadata=_metadata(report), check_results=[_refused(report), _left(LEFT_CHECK, report.left)]
+        )
 
     return feed
 
 
 def feed_assets() -> list[dg.AssetsDefinition]:
-    """An asset for every feed that has a contract."""
-    return [_feed_asset(contract) for contract in contracts().values()]
+    """An asset for every feed that has a contract, and one for what belongs to none."""
+    return [landing_findings, *(_feed_asset(contract) for contract in contracts().values())]

@@ -26,6 +26,7 @@ SETTINGS: tuple[tuple[str, str, str], ...] = (
     ("PII_KEY_FILE", "", "key of the personal values' hashes, made at first use; empty: pii.key in WAREHOUSE_FOLDER"),
     ("MAX_BAD_ROW_SHARE", "0.20", "a file with a larger share of bad rows is refused whole"),
     ("MAX_VANISHING_SHARE", "0.05", "a full snapshot that would end a larger share of entities is refused"),
+    ("LANDING_QUIET_SECONDS", "2", "a file that changed so recently is waited for, and left if it goes on changing"),
 )
 
 
@@ -47,6 +48,7 @@ class Settings:
     pii_key_file: Path
     max_bad_row_share: float
     max_vanishing_share: float
+    landing_quiet_seconds: float
 
     def as_of_at(self, now: datetime | None = None) -> datetime:
         """AS_OF in UTC; without it the end of yesterday, that is the start of today, in the reporting time zone."""
@@ -79,6 +81,16 @@ def _share(name: str, text: str) -> float:
     if not 0 <= share <= 1:
         raise SettingsError(f"{name}={text!r}: expected a share from 0 to 1, such as 0.2")
     return share
+
+
+def _seconds(name: str, text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 3600:
+        raise SettingsError(f"{name}={text!r}: expected seconds from 0 to 3600, such as 2")
+    return seconds
 
 
 def _time_zone(name: str, text: str) -> str:
@@ -124,4 +136,5 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         pii_key_file=_path(value["PII_KEY_FILE"] or f"{value['WAREHOUSE_FOLDER']}/pii.key"),
         max_bad_row_share=_share("MAX_BAD_ROW_SHARE", value["MAX_BAD_ROW_SHARE"]),
         max_vanishing_share=_share("MAX_VANISHING_SHARE", value["MAX_VANISHING_SHARE"]),
+        landing_quiet_seconds=_seconds("LANDING_QUIET_SECONDS", value["LANDING_QUIET_SECONDS"]),
     )

@@ -8,44 +8,14 @@ from datetime import UTC, date, datetime
 import psycopg
 import pytest
 
-from ingestion.errors import IngestionError
-from ingestion.loader import load_feed
 from tests.integration.landing import customer, identifier, land, usage
-
-KEY = b"a key for tests only, 32 bytes.."
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
+from tests.integration.warehouse import Warehouse
 
 
 @pytest.fixture
 def warehouse(make_database):
     """An empty database of its own, and a way to ask it."""
     return Warehouse(make_database())
-
-
-class Warehouse:
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def load(self, feed, landing, **settings):
-        return load_feed(feed, landing=landing, warehouse_url=self.url, pii_key=KEY, now=NOW, **settings)
-
-    def ask(self, query, *values):
-        with psycopg.connect(self.url) as connection:
-            return connection.execute(query, values).fetchall()
-
-    def balance(self):
-        """The ledger as {file: (rows, loaded, quarantined, duplicate)}, after checking it against the tables."""
-        ledger = self.ask(
-            "select load_id, feed, file_name, rows_in_file, rows_loaded, rows_quarantined, rows_duplicate"
-            " from raw.load_ledger where status = 'loaded'"
-        )
-        for load_id, feed, _, rows, loaded, quarantined, duplicate in ledger:
-            assert rows == loaded + quarantined + duplicate
-            assert self.ask(f"select count(*) from raw.{feed} where _load_id = %s and _line_number > 0", load_id) == [
-                (loaded,)
-            ]
-            assert self.ask("select count(*) from raw.quarantine where load_id = %s", load_id) == [(quarantined,)]
-        return {row[2]: row[3:] for row in ledger}
 
 
 @pytest.mark.parametrize("suffix", ["csv", "csv.gz", "jsonl", "jsonl.gz", "parquet"])
@@ -224,11 +194,14 @@ def test_a_file_that_changes_while_it_is_loaded_is_left_for_the_next_run(warehou
         return original(*arguments)
 
     monkeypatch.setattr(loader, "remove_duplicates", append_and_go_on)
-    with pytest.raises(IngestionError, match="changed while it was loaded"):
-        warehouse.load("usage_records", tmp_path)
+    land(tmp_path, "usage_records", "b.csv", [usage(2)])
+    report = warehouse.load("usage_records", tmp_path)
     monkeypatch.undo()
-    assert warehouse.ask("select count(*) from raw.usage_records") == [(0,)]
+    assert [(found.file_name, found.is_error) for found in report.left] == [("a.csv", False)]
+    assert "changed while it was loaded; nothing of it was kept; the next run loads it" in report.left[0].reason
+    assert warehouse.balance() == {"b.csv": (1, 1, 0, 0)}
     assert warehouse.load("usage_records", tmp_path).files[0].rows_loaded == 1
+    assert warehouse.ask("select count(*) from raw.landing_findings") == [(0,)]
 
 
 def test_deletions_and_full_snapshots(warehouse, tmp_path):

@@ -19,7 +19,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 def contract_of(*columns: dict, **changes) -> Contract:
     identity = {"name": "id", "type": "text", "required": True, "description": "Key."}
-    described = [{"description": "A column.", **column} for column in columns]
+    described = [{"description": "A column.", "example": "x", **column} for column in columns]
     fields = {"feed": "f", "source_system": "s", "description": "d", "key": ["id"], "columns": [identity, *described]}
     return Contract.model_validate({**fields, "expected_every": "1 day", "grace": "1 day", **changes})
 
