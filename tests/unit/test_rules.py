@@ -101,6 +101,17 @@ def test_other_types():
         '{"a": [1]}', "rejected", "rejected", "rejected", "rejected", "rejected"]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("numeric", "٧"), ("numeric", "1.٢"), ("bigint", "٧"), ("date", "٢٠٢٦-01-01"),
+        ("timestamptz", "2026-01-01T00:00:00.٧Z"), ("timestamptz", "٢٠٢٦-01-01T00:00:00Z"),
+    ],
+)  # fmt: skip
+def test_digits_are_ascii_digits(kind, text):
+    assert accepted(kind, text) == ["rejected"]
+
+
 def test_lists_patterns_ranges_and_decimals():
     assert accepted("enum", "a", "A", values=["a", "b"]) == ["a", "rejected"]
     assert accepted("text", "12", "123", "x12", pattern=r"\d{2}") == ["12", "rejected", "rejected"]
