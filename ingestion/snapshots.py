@@ -14,17 +14,22 @@ from ingestion.contract import Contract
 from ingestion.errors import FileRefused
 from ingestion.landing import Delivery
 
-# The entities that live by what was delivered up to the snapshot, and whether it has them: loaded, or in quarantine.
-_LIVING = """
+# The newest row of each key by what was delivered up to the snapshot; later deliveries may have been loaded before it.
+_CURRENT = """
+    select distinct on ({key}) stored.*
+    from {table} as stored
+    join raw.load_ledger on load_ledger.load_id = stored._load_id
+    where load_ledger.delivery_sequence <= %(sequence)s
+    order by {key}, {newest} stored._line_number desc
+"""
+# The entities that live, and whether the snapshot has them: loaded, or in quarantine.
+_LIVING = (
+    """
     create temporary table living on commit drop as
     select {key}, bool_or(current._load_id = %(load_id)s or own.is_own or quarantined.is_own) is true as is_in_file
-    from (
-        select distinct on ({key}) stored.*
-        from {table} as stored
-        join raw.load_ledger on load_ledger.load_id = stored._load_id
-        where load_ledger.delivery_sequence <= %(sequence)s
-        order by {key}, {newest} stored._line_number desc
-    ) as current
+    from ("""
+    + _CURRENT
+    + """) as current
     left join (select distinct {key}, true as is_own from {table} where _load_id = %(load_id)s) as own using ({key})
     left join lateral (
         select true as is_own from raw.quarantine
@@ -34,6 +39,7 @@ _LIVING = """
     where current.is_deleted is not true
     group by {key}
 """
+)
 
 
 def close_missing(
@@ -127,9 +133,8 @@ def _insert_closing_versions(
     connection.execute(
         sql.SQL(
             "insert into {table} ({columns}, updated_at, is_deleted, _load_id, _line_number)"
-            " select {columns}, greatest(%s, updated_at + interval '1 microsecond'), true, %s, 0"
-            " from (select distinct on ({key}) * from {table} order by {key}, updated_at desc, _line_number desc)"
-            " as current join pg_temp.living using ({key}) where is_deleted is not true and not is_in_file"
+            " select {columns}, greatest(%(taken_at)s, updated_at + interval '1 microsecond'), true, %(load_id)s, 0"
+            " from (" + _CURRENT + ") as current join pg_temp.living using ({key}) where not is_in_file"
         ).format(columns=sql.SQL(", ").join(map(sql.Identifier, kept)), **names),
-        [taken_at, delivery.load_id],
+        {"taken_at": taken_at, "load_id": delivery.load_id, "sequence": delivery.delivery_sequence},
     )

@@ -1,11 +1,14 @@
 """Every feed of the contracts, with rows made from its contract: loads, deletions, full snapshots, all formats."""
 
+import os
 from datetime import UTC, date, datetime, timedelta
 
+import psycopg
 import pytest
 
 from ingestion.contract import contract, contracts
 from ingestion.examples import example_row
+from ingestion.landing import discover
 from tests.integration.landing import land
 from tests.integration.warehouse import Warehouse
 
@@ -109,3 +112,36 @@ def test_the_same_rows_in_every_format(make_database, tmp_path, feed):
     columns = contract(feed).columns
     filled = ", ".join(f"count({column.name})" for column in columns)
     assert warehouse.ask(f"select {filled} from raw.{feed}") == [(3,) * len(columns)]
+
+
+@pytest.mark.parametrize("feed", ["customers", "usage_records"])
+def test_a_snapshot_speaks_of_what_was_delivered_before_it(make_database, tmp_path, feed):
+    """Loaded after a later delivery, it ends what it lacks, but nothing that came after it."""
+    rows = [example_row(contract(feed), number) for number in range(60)]
+    if contract(feed).is_versioned:
+        again = [rows[1] | {"updated_at": "2026-05-20T00:00:00Z"}, rows[59]]
+    else:
+        again = [rows[1] | {"voice_seconds": "13"}, rows[59]]
+    files = [("1.csv", rows[:59]), ("full/2.csv", rows[2:59]), ("3.csv", again)]
+    states = []
+    for order in ((0, 1, 2), (0, 2, 1)):
+        warehouse, landing = Warehouse(make_database()), tmp_path / str(order)
+        placed = [
+            land(landing, feed, name, content, modified_at=1_775_000_000 + i) for i, (name, content) in enumerate(files)
+        ]
+        with psycopg.connect(warehouse.url, autocommit=True) as connection:
+            discover(connection, contract(feed), landing)
+        contents = [path.read_bytes() for path in placed]
+        for path in placed:
+            path.unlink()
+        for i in order:
+            placed[i].write_bytes(contents[i])
+            os.utime(placed[i], (1_775_000_000 + i,) * 2)
+            assert [file.status for file in warehouse.load(feed, landing).files] == ["loaded"]
+            placed[i].unlink()
+        newest = sorted(living(warehouse, feed))
+        states.append((newest, warehouse.ask("select file_name, rows_closed from raw.load_ledger order by 1")))
+    assert states[0][0] == states[1][0] == sorted({key_of(feed, row) for row in rows[1:]})
+    assert dict(states[0][1])["full/2.csv"] == 2
+    if contract(feed).is_versioned:
+        assert states[0][1] == states[1][1]
