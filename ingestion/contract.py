@@ -63,6 +63,7 @@ class Column(BaseModel):
     min: float | None = None
     max: float | None = None
     decimals: int | None = None
+    check_digit: Literal["luhn"] | None = None
     default: str | int | None = None
     event_time: bool = False
     personal: bool = False
@@ -75,6 +76,8 @@ class Column(BaseModel):
             raise ValueError(f"column {self.name}: event_time belongs to a timestamptz or a date, not a {self.type}")
         if self.decimals is not None and self.type != "numeric":
             raise ValueError(f"column {self.name}: decimals belong to a numeric, not a {self.type}")
+        if self.check_digit and not self.pattern:
+            raise ValueError(f"column {self.name}: a check digit needs a pattern of digits beside it")
         return self
 
     @property

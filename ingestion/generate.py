@@ -63,6 +63,8 @@ def _rules(column: Column) -> str:
         words.append(f"at most {column.max:g}")
     if column.decimals is not None:
         words.append(f"at most {column.decimals} decimals")
+    if column.check_digit:
+        words.append(f"the last digit checks the others ({column.check_digit})")
     if column.default is not None:
         words.append(f"absent means {column.default}")
     if column.event_time:

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ingestion.check_digits import has_check_digit
 from ingestion.contract import Column, Contract
 from ingestion.readers import TextChunk
 
@@ -137,6 +138,7 @@ class Judge:
         self._latest = now.astimezone(UTC) + CLOCK_TOLERANCE
         self._checks: tuple[Callable[[Column, pl.Series], list[_Violation]], ...] = (
             self._list_and_pattern,
+            self._check_digit,
             self._range,
             self._decimals,
             self._times,
@@ -194,6 +196,14 @@ class Judge:
             misfit = ~values.str.contains(f"^(?:{column.pattern})$")
             violations.append(_Violation(column, misfit.fill_null(False), f"expected the form {column.pattern}"))
         return violations
+
+    @staticmethod
+    def _check_digit(column: Column, values: pl.Series) -> list[_Violation]:
+        if column.check_digit is None:
+            return []
+        wrong = [value for value in values.drop_nulls().unique() if not has_check_digit(value)]
+        misfit = values.is_in(wrong).fill_null(False)
+        return [_Violation(column, misfit, f"expected a last digit that checks the others ({column.check_digit})")]
 
     @staticmethod
     def _range(column: Column, values: pl.Series) -> list[_Violation]:

@@ -64,7 +64,9 @@ def test_the_ledger_balances_to_the_row(built_warehouse, world):
         " from raw.load_ledger where status = 'loaded' group by feed order by feed"
     )
     assert ledger == [
-        (name, feed.rows, feed.bad, feed.repeated, len(feed.winners)) for name, feed in sorted(world.feeds.items())
+        (name, feed.rows, feed.bad, feed.repeated, len(feed.winners))
+        for name, feed in sorted(world.feeds.items())
+        if feed.rows
     ]
     counts = built_warehouse.manifest["feeds"]
     assert [(name, rows, bad, repeated) for name, rows, bad, repeated, _ in ledger] == [

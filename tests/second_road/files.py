@@ -117,10 +117,20 @@ def _value(column: dict, text: str) -> object:
     return json.loads(text) if kind == "json" else text
 
 
+def _passes_luhn(digits: str) -> bool:
+    total = 0
+    for position, digit in enumerate(reversed(digits)):
+        number = int(digit) * (1 + position % 2)
+        total += number - 9 if number > 9 else number
+    return total % 10 == 0
+
+
 def _fits(column: dict, value: object, earliest: date, now: datetime) -> bool:
     if "values" in column and value not in column["values"]:
         return False
     if "pattern" in column and not re.fullmatch(column["pattern"], value):
+        return False
+    if column.get("check_digit") == "luhn" and not _passes_luhn(value):
         return False
     if ("min" in column and value < column["min"]) or ("max" in column and value > column["max"]):
         return False

@@ -7,8 +7,10 @@ from ingestion.contract import ContractError, contract, contracts, load_contract
 
 def test_every_feed_of_this_release_has_a_contract():
     assert set(contracts()) == {
-        "providers", "service_zones", "network_elements", "service_plans", "customers", "customer_services",
-        "usage_records", "network_performance", "service_quality", "bills", "support_tickets",
+        "providers", "service_zones", "census_blocks", "serviceable_locations", "network_elements", "network_topology",
+        "maintenance_events", "service_plans", "customers", "customer_services", "devices", "service_orders",
+        "campaign_contacts", "usage_records", "network_performance", "service_quality", "bills", "bill_charges",
+        "payments", "support_tickets", "outages",
     }  # fmt: skip
 
 
@@ -18,7 +20,7 @@ def test_versioned_feeds_are_identified_by_key_and_updated_at():
 
 
 def test_an_unknown_feed_names_the_known_ones():
-    with pytest.raises(ContractError, match=r"no contract for feed 'usage'; known feeds: bills, .*usage_records"):
+    with pytest.raises(ContractError, match=r"no contract for feed 'usage'; known feeds: bill_charges, .*usage_records"):
         contract("usage")
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingestion.check_digits import has_check_digit
 from ingestion.contract import Contract
 from ingestion.readers import TextChunk
 from ingestion.rules import Judge, JudgedChunk
@@ -105,6 +106,21 @@ def test_lists_patterns_ranges_and_decimals():
     assert accepted("text", "12", "123", "x12", pattern=r"\d{2}") == ["12", "rejected", "rejected"]
     assert accepted("numeric", "0", "-0.01", "100", "100.001", min=0, max=100) == ["0", "rejected", "100", "rejected"]
     assert accepted("numeric", "1.25", "1.250", "1.255", "3", decimals=2) == ["1.25", "1.250", "rejected", "3"]
+
+
+def test_check_digits():
+    rules = {"pattern": r"\d{15}", "check_digit": "luhn"}
+    assert accepted("text", "490154203237518", "490154203237519", "94015420323751x", **rules) == [
+        "490154203237518", "rejected", "rejected"]  # fmt: skip
+
+
+@given(st.text("0123456789", min_size=14, max_size=14))
+def test_one_check_digit_fits_and_a_wrong_digit_is_seen(body):
+    fitting = [digit for digit in "0123456789" if has_check_digit(body + digit)]
+    assert len(fitting) == 1
+    for position in range(14):
+        changed = str((int(body[position]) + 1) % 10)
+        assert not has_check_digit(body[:position] + changed + body[position + 1 :] + fitting[0])
 
 
 def test_every_reason_is_given_and_personal_values_are_not():
