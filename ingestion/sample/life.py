@@ -17,14 +17,14 @@ from ingestion.sample.faults import Faults
 from ingestion.sample.tariffs import GB, PLANS, Tariffs, allowance, plan_array, successors
 
 CATEGORIES = ("billing", "technical", "outage", "sales", "porting", "cancellation", "other")
-BASE_LOGIT = -5.55
+BASE_LOGIT = -5.3
 WEIGHTS = {
-    "fault": 1.1, "price": 1.1, "overage_shock": 1.35, "late_bills": 1.1, "contract_end": 1.3, "new_customer": 0.7,
+    "fault": 1.3, "price": 1.3, "overage_shock": 1.6, "late_bills": 1.3, "contract_end": 1.6, "new_customer": 0.7,
     "complaints": 1.1,
 }  # fmt: skip
 TENURE_WEIGHT, TEMPER = -0.012, 0.5
 # Of those who are about to leave, a part uses less before it goes, down to this share.
-FADING, FADED = 0.4, 0.65
+FADING, FADED = 0.4, 0.6
 INVOLUNTARY = 0.0012
 MOBILE_GROWTH, FIXED_GROWTH = 1.016, 1.008
 SEASON = (0.98, 0.96, 0.99, 0.98, 0.99, 1.0, 1.02, 1.02, 0.99, 1.0, 1.02, 1.05)

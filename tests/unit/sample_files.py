@@ -50,7 +50,7 @@ def month_of(column: str) -> pl.Expr:
 
 
 def service_months(folder: Path) -> pl.DataFrame:
-    """One row per service and month in which it was in force throughout: the month's counts, and who leaves in the next.
+    """One row per service and month that it was wholly in force: the month's counts, and who leaves in the next.
 
     `leaves` counts voluntary ends and ports only; `month` counts from the year 0.
     """
