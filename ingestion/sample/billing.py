@@ -1,130 +1,232 @@
-"""Bills: recurring price by days in force, overage from the simulated usage, discount, tax, and how they are paid.
+"""Bills and their charges: recurring by days in force, usage by the rating, discounts by days, fees, tax last.
 
-Not here: anything of the pipeline; amounts are whole cents until they are written.
+Not here: what usage costs (rating), mistakes (errors), how bills are paid. Amounts are whole cents.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from ingestion.sample.clock import Clock, next_month, uuids
-from ingestion.sample.customers import Base, Service
-from ingestion.sample.world import PLANS, PROVIDERS, World
+from ingestion.sample.clock import DAY, NEVER, TIME_ZONES, Bools, Ints, to_local, to_utc
+from ingestion.sample.customers import People
+from ingestion.sample.geography import PROVIDERS
+from ingestion.sample.life import Life
+from ingestion.sample.rating import rounded_up, rules_of, share_cents, usage_cents, whole_allowance
+from ingestion.sample.tariffs import PLANS, Tariffs, plan_array
+from ingestion.sample.usage import KINDS, MonthUsage
 
-TAX = Decimal("0.08")
-ISSUED_AFTER_DAYS = 3
-DUE_AFTER_DAYS = 20
-BYTES_PER_GB = 2**30
-
-
-def _cents(amount: Decimal) -> int:
-    return int(amount.quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
-
-
-def _usage_bytes(usage: pl.DataFrame) -> dict[tuple[int, date], int]:
-    """Bytes by service and local month."""
-    totals: dict[tuple[int, date], int] = {}
-    for index, template in enumerate(PROVIDERS):
-        own = usage.filter((pl.col("_provider") == index) & (pl.col("usage_type") == "data"))
-        months = own.group_by(
-            "_service", pl.col("_at").dt.convert_time_zone(template.time_zone).dt.date().dt.month_start().alias("month")
-        ).agg(pl.col("data_usage_bytes").cast(pl.Int64).sum())
-        totals |= {(row[0], row[1]): row[2] for row in months.iter_rows()}
-    return totals
+TAX_PER_MILLE = 82
+ACTIVATION_FEE, EQUIPMENT, INSTALMENT, RECOVERY_FEE = 3500, 1200, 2500, 149
+INSTALMENT_MONTHS = 24
 
 
-def _days_in_force(service: Service, month: date) -> list[tuple[int, int]]:
-    """(plan, days) within a month by UTC dates; a day of change counts for the new plan, the last day not at all."""
-    first = max(service.activated_at.date(), month)
-    last = min(service.deactivated_at.date() if service.deactivated_at else next_month(month), next_month(month))
-    days: dict[int, int] = defaultdict(int)
-    for offset in range((last - first).days):
-        at = datetime.combine(first + timedelta(days=offset), time(23, 59, 59), tzinfo=UTC)
-        days[service.plan_at(at)] += 1
-    return list(days.items())
+@dataclass(frozen=True)
+class Segments:
+    """Parts of a month on one plan: [first, last) local days of a service."""
+
+    service: Ints
+    plan: Ints
+    first: Ints
+    last: Ints
 
 
-def _service_cents(service: Service, month: date, used_bytes: int) -> tuple[int, int]:
-    """(charges, discount) of one service in one month."""
-    whole = (next_month(month) - month).days
-    recurring, overage = 0, 0
-    spans = _days_in_force(service, month)
-    for plan_index, days in spans:
-        plan = PLANS[service.provider][plan_index]
-        recurring += _cents(Decimal(plan.price_cents) * days / whole)
-    if spans:
-        plan = PLANS[service.provider][spans[-1][0]]
-        if plan.allowance_gb is not None and plan.overage_cents_per_gb is not None:
-            allowance = Decimal(plan.allowance_gb) * sum(days for _, days in spans) / whole
-            over = max(Decimal(used_bytes) / BYTES_PER_GB - allowance, Decimal(0))
-            overage = _cents(over * plan.overage_cents_per_gb)
-    discount = 0
-    if service.discount_percentage and service.discount_end and service.discount_end.date() >= next_month(month):
-        discount = _cents(Decimal(recurring) * service.discount_percentage / 100)
-    return recurring + overage, discount
+def segments_of(life: Life, people: People, month: int, bounds: Ints) -> Segments:
+    """Every service in force in a month, in two parts where its plan changes: the day of change is the new plan's."""
+    begin, end = int(bounds[month]), int(bounds[month + 1])
+    service = np.flatnonzero(life.plan[:, month] >= 0)
+    first = np.maximum(people.activated_day[service], begin)
+    last = np.minimum(life.ended_day[service], end)
+    plan = life.plan[service, month]
+    changes = life.changes[(life.changes[:, 1] >= begin) & (life.changes[:, 1] < end)]
+    changed_on = np.full(len(people), NEVER, dtype=np.int64)
+    before = np.full(len(people), -1, dtype=np.int64)
+    changed_on[changes[:, 0]], before[changes[:, 0]] = changes[:, 1], changes[:, 3]
+    split = np.minimum(changed_on[service], NEVER)
+    has_two = split < NEVER
+    parts = (
+        np.concatenate([service[has_two], service]),
+        np.concatenate([before[service[has_two]], plan]),
+        np.concatenate([first[has_two], np.where(has_two, split, first)]),
+        np.concatenate([split[has_two], last]),
+    )
+    kept = parts[3] > parts[2]
+    return Segments(*(part[kept] for part in parts))
 
 
-def _payment(rng: np.random.Generator, issued: date, due: date) -> date | None:
-    draw = rng.random()
-    if draw < 0.86:
-        return issued + timedelta(days=int(rng.integers(2, DUE_AFTER_DAYS)))
-    if draw < 0.96:
-        return due + timedelta(days=int(rng.integers(1, 25)))
-    return None
+def _charge(
+    kind: str, service: Ints, plan: Ints, amount: Ints, first: Ints, last: Ints, text: str,
+    quantity: np.ndarray | None = None,
+) -> pl.DataFrame:  # fmt: skip
+    """Charges that are not zero."""
+    frame = pl.DataFrame(
+        {
+            "service": service, "plan": plan, "amount": amount, "first": first, "last": last,
+            "quantity": np.ones(len(service)) if quantity is None else quantity,
+        }
+    ).with_columns(pl.lit(kind).alias("charge_type"), pl.lit(text).alias("description"))  # fmt: skip
+    return frame.filter(pl.col("amount") != 0)
 
 
-def _versions(
-    rng: np.random.Generator, clock: Clock, row: dict[str, str | None], issued: date
-) -> list[dict[str, str | None]]:
-    """The bill as issued, overdue where it became so, and paid; nothing after the last day is known."""
-    due = issued + timedelta(days=DUE_AFTER_DAYS)
-    if rng.random() < 0.002:
-        return [{**row, "bill_status": "draft"}]
-    paid = _payment(rng, issued, due)
-    rows = [{**row, "bill_status": "issued"}]
-    for day, state in ((due + timedelta(days=1), "overdue"), (paid, "paid")):
-        if day is None or day > clock.last_day or (state == "overdue" and paid is not None and paid <= day):
-            continue
-        rows.append({**row, "bill_status": state, "paid_on": day.isoformat() if state == "paid" else None,
-                     "updated_at": f"{day.isoformat()}T18:00:00Z"})  # fmt: skip
-    return rows
+def _recurring(segments: Segments, people: People, prices: Ints, whole: int) -> list[pl.DataFrame]:
+    """Base prices by days in force, and discounts by days until their last."""
+    service, days = segments.service, segments.last - segments.first
+    price, length = prices[segments.plan], np.full(len(service), whole, dtype=np.int64)
+    amount = share_cents(price, days, length)
+    until = np.minimum(segments.last, people.discount_end[service] + 1)
+    cut_days = np.maximum(until - segments.first, 0)
+    percentage = people.discount_percentage[service]
+    by_share = share_cents(price * percentage, cut_days, length * 100)
+    by_amount = np.minimum(share_cents(people.discount_cents[service], cut_days, length), amount)
+    cut = np.where(percentage > 0, by_share, by_amount)
+    return [
+        _charge("recurring", service, segments.plan, amount, segments.first, segments.last, "Plan", days / whole),
+        _charge(
+            "discount", service, segments.plan, -cut, segments.first, np.maximum(until, segments.first), "Discount"
+        ),
+    ]
 
 
-def _dollars(cents: int) -> str:
-    return f"{Decimal(cents) / 100:.2f}"
+def _extras(
+    segments: Segments, people: People, life: Life, month: int, bounds: Ints, hardware: Bools
+) -> list[pl.DataFrame]:
+    """Activation, equipment, handset instalments, recovery fees and fees for leaving early; each once per service."""
+    newest = pl.Series(segments.service).is_last_distinct().to_numpy()
+    service, plan = segments.service[newest], segments.plan[newest]
+    first, last = segments.first[newest], segments.last[newest]
+    fixed, prepaid, iot = (plan_array(name)[plan].astype(bool) for name in ("is_fixed", "is_prepaid", "is_iot"))
+    one = np.ones(len(service), dtype=np.int64)
+    is_new = (people.activated_day[service] >= bounds[month]) & (people.activated_day[service] < bounds[month + 1])
+    has_data = np.array(["data" in p.includes for p in PLANS])[plan]
+    age = (bounds[month] - people.activated_day[service]) / 30.4
+    rents = fixed & has_data & hardware[service]
+    pays_off = ~fixed & ~prepaid & ~iot & hardware[service] & (age < INSTALMENT_MONTHS)
+    has_voice = np.array([p.voice_service is not None or "voice" in p.includes for p in PLANS])[plan]
+    fee = np.array([p.termination_fee or 0 for p in PLANS])[plan]
+    early = (life.ended_day[service] < bounds[month + 1]) & (life.ended_day[service] < people.contract_end[service])
+    early &= np.isin(life.reason[service], ("voluntary", "port_out"))
+    return [
+        _charge("one_time", service, plan, is_new * ~prepaid * ~iot * ACTIVATION_FEE, first, first + 1, "Activation"),
+        _charge("equipment", service, plan, rents * EQUIPMENT * one, first, last, "Modem rental"),
+        _charge("equipment", service, plan, pays_off * INSTALMENT * one, first, last, "Device instalment"),
+        _charge("fee", service, plan, has_voice * ~prepaid * RECOVERY_FEE, first, last, "911 and recovery fee"),
+        _charge("one_time", service, plan, early * fee, np.maximum(last - 1, first), last, "Early termination fee"),
+    ]
 
 
-def build_bills(clock: Clock, world: World, base: Base, usage: pl.DataFrame) -> pl.DataFrame:
-    """Every version of every bill; one bill per customer, provider and month with something to bill."""
-    rng = clock.random("bills")
-    used = _usage_bytes(usage)
-    rows: list[dict[str, str | None]] = []
-    owners: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for index, service in enumerate(base.services):
-        owners[service.customer, service.provider].append(index)
-    for month in clock.months():
-        issued = next_month(month) + timedelta(days=ISSUED_AFTER_DAYS - 1)
-        if issued > clock.last_day:
-            break
-        for (customer, provider), services in owners.items():
-            amounts = [_service_cents(base.services[i], month, used.get((i, month), 0)) for i in services]
-            subtotal, discount = sum(a for a, _ in amounts), sum(d for _, d in amounts)
-            if subtotal == 0:
-                continue
-            tax = _cents(Decimal(subtotal - discount) * TAX)
-            row: dict[str, str | None] = {
-                "provider_id": world.provider_ids[provider], "customer_id": base.customer_ids[customer],
-                "billing_period_start": month.isoformat(), "billing_period_end": next_month(month).isoformat(),
-                "issued_on": issued.isoformat(), "due_date": (issued + timedelta(days=DUE_AFTER_DAYS)).isoformat(),
-                "currency": "USD", "subtotal_amount": _dollars(subtotal), "discount_amount": _dollars(discount),
-                "tax_amount": _dollars(tax), "total_amount": _dollars(subtotal - discount + tax), "paid_on": None,
-                "bill_version": "1", "updated_at": f"{issued.isoformat()}T12:00:00Z",
-            }  # fmt: skip
-            row["bill_id"] = uuids(rng, 1)[0]
-            rows += _versions(rng, clock, row, issued)
-    return pl.DataFrame(rows, infer_schema_length=None)
+class Rater:
+    """Consumption of a month, by segment and kind, to charges."""
+
+    def __init__(self, people: People, life: Life) -> None:
+        self.people, self.life = people, life
+        provider_zone = np.array([TIME_ZONES.index(p.time_zone) for p in PROVIDERS])
+        self.band_zone = provider_zone[plan_array("provider")[people.first_plan]]
+        self.may_cost = np.array(
+            [
+                [rules_of(p, k) is not None and whole_allowance(p, k) is not None for k in KINDS]
+                for p in range(len(PLANS))
+            ]
+        )
+
+    def charges(self, segments: Segments, month: int, whole: int, usage: MonthUsage | None) -> list[pl.DataFrame]:
+        """From the records where there are some, else from the month's totals."""
+        frame = pl.DataFrame(
+            {"segment": np.arange(len(segments.service)), "service": segments.service, "first": segments.first,
+             "last": segments.last, "plan": segments.plan}
+        )  # fmt: skip
+        totals = self._of_records(frame, usage) if usage else self._of_totals(frame, month)
+        usage_rows, fee_rows = [], []
+        for segment, kind, units, records, calls in totals.iter_rows():
+            plan = int(segments.plan[segment])
+            days = int(segments.last[segment] - segments.first[segment])
+            pairs = [(call["start"], call["seconds"]) for call in calls] if calls else None
+            amount, fees = usage_cents(plan, KINDS[kind], units, records, days, whole, pairs)
+            if amount:
+                usage_rows.append((segment, kind, amount, float(units)))
+            if fees:
+                fee_rows.append((segment, kind, fees, float(records)))
+        return [self._rows(segments, usage_rows, "usage"), self._rows(segments, fee_rows, "connect")]
+
+    @staticmethod
+    def _rows(segments: Segments, rows: list[tuple[int, int, int, float]], what: str) -> pl.DataFrame:
+        columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
+        segment = np.array(columns[0], dtype=np.int64)
+        plan = segments.plan[segment]
+        frame = _charge(
+            "overage", segments.service[segment], plan, np.array(columns[2], dtype=np.int64),
+            segments.first[segment], segments.last[segment], "", np.array(columns[3], dtype=np.float64),
+        )  # fmt: skip
+        kinds = pl.Series([KINDS[k] for k in columns[1]], dtype=pl.String)
+        pays_per_use = pl.Series([PLANS[p].minutes == 0 for p in plan], dtype=pl.Boolean)
+        if what == "connect":
+            text = pl.lit("Connect fees for ") + kinds
+            return frame.with_columns(pl.lit("usage").alias("charge_type"), text.alias("description"))
+        text = pl.when(pays_per_use).then(pl.lit("Usage of ")).otherwise(pl.lit("Beyond the allowance of ")) + kinds
+        kind = pl.when(pays_per_use).then(pl.lit("usage")).otherwise(pl.lit("overage"))
+        return frame.with_columns(kind.alias("charge_type"), text.alias("description"))
+
+    def _of_totals(self, frame: pl.DataFrame, month: int) -> pl.DataFrame:
+        """Before the detail begins: the month's totals, spread over the segments by days; no increments, no bands."""
+        service = frame["service"].to_numpy()
+        days = (frame["last"] - frame["first"]).to_numpy()
+        whole = np.zeros(len(self.people))
+        np.add.at(whole, service, days)
+        parts = []
+        for kind, totals in enumerate((self.life.data, self.life.voice, self.life.messages)):
+            units = (totals[service, month] * days / whole[service]).astype(np.int64)
+            costs = self.may_cost[frame["plan"].to_numpy(), kind] & (units > 0)
+            records = np.maximum(units // (170 if kind == 1 else 1), 1)
+            part = pl.DataFrame({"segment": frame["segment"], "kind": np.full(len(units), kind), "units": units,
+                                 "records": records})  # fmt: skip
+            parts.append(part.filter(pl.Series(costs)))
+        calls = pl.lit(None, pl.List(pl.Struct({"start": pl.Int64, "seconds": pl.Int64}))).alias("calls")
+        return pl.concat(parts).with_columns(calls)
+
+    def _of_records(self, frame: pl.DataFrame, usage: MonthUsage) -> pl.DataFrame:
+        """Each record rounded up by the rules of the plan that was in force on its local day, then summed."""
+        records = pl.DataFrame(
+            {"service": usage.service, "kind": usage.kind, "quantity": usage.quantity, "day": usage.local // DAY,
+             "local": usage.local}
+        )  # fmt: skip
+        joined = records.join(frame, on="service").filter(pl.col("day").is_between("first", pl.col("last") - 1))
+        plan, kind = joined["plan"].to_numpy(), joined["kind"].to_numpy()
+        joined = joined.filter(pl.Series(self.may_cost[plan, kind]))
+        plan, kind, units = (joined[name].to_numpy() for name in ("plan", "kind", "quantity"))
+        units, has_bands = units.copy(), np.zeros(len(units), dtype=bool)
+        for p, k in {(int(a), int(b)) for a, b in zip(plan, kind, strict=True)}:
+            rules, own = rules_of(p, KINDS[k]), (plan == p) & (kind == k)
+            if rules is not None:
+                units[own] = rounded_up(units[own], rules.first_increment, rules.increment)
+                has_bands |= own & bool(rules.bands)
+        service = joined["service"].to_numpy()
+        instants = to_utc(joined["local"].to_numpy(), self.people.time_zone[service])
+        start = to_local(instants, self.band_zone[service])
+        call = pl.struct(pl.col("start"), pl.col("units").alias("seconds")).filter(pl.col("banded"))
+        return (
+            joined.with_columns(pl.Series("units", units), pl.Series("start", start), pl.Series("banded", has_bands))
+            .sort("segment", "kind", "start")
+            .group_by("segment", "kind", maintain_order=True)
+            .agg(pl.col("units").sum(), pl.len().cast(pl.Int64).alias("records"), call.alias("calls"))
+        )
+
+
+def month_charges(
+    people: People, life: Life, tariffs: Tariffs, rater: Rater, bounds: Ints, month: int, hardware: Bools,
+    usage: MonthUsage | None,
+) -> pl.DataFrame:  # fmt: skip
+    """Every charge of a month without tax, sorted by customer, provider and service."""
+    whole = int(bounds[month + 1] - bounds[month])
+    segments = segments_of(life, people, month, bounds)
+    parts = [
+        *_recurring(segments, people, tariffs.prices[:, month], whole),
+        *rater.charges(segments, month, whole, usage),
+        *_extras(segments, people, life, month, bounds, hardware),
+    ]
+    return pl.concat(parts, how="vertical_relaxed")
+
+
+def tax_cents(base: Ints) -> Ints:
+    """Tax on a bill's charges after discounts, rounded half to even; nothing on a bill that is a credit."""
+    return share_cents(np.maximum(base, 0), np.full(len(base), TAX_PER_MILLE), np.full(len(base), 1000))

@@ -1,80 +1,125 @@
-"""Support tickets and service quality assessments.
+"""Support tickets, service quality assessments and campaign contacts as rows.
 
-Not here: what customers do because of them.
+Not here: how many there are and why.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import numpy as np
 import polars as pl
 
-from ingestion.sample.clock import Clock, uuids
-from ingestion.sample.customers import Base, Service
-from ingestion.sample.world import PLANS
+from ingestion.sample.clock import DAY, Clock, Ints, chosen, dates, decimals, flags, stamps, to_local, uuids
+from ingestion.sample.customers import People
+from ingestion.sample.faults import Faults
+from ingestion.sample.life import CATEGORIES, Life
+from ingestion.sample.tariffs import PLANS
 
-TICKETS_PER_SERVICE_MONTH = 0.07
-ASSESSMENTS_PER_SERVICE_MONTH = 0.12
-CATEGORIES = ("billing", "technical", "outage", "sales", "porting", "cancellation", "other")
-
-
-def _instants(clock: Clock, rng: np.random.Generator, service: Service, per_month: float) -> list[datetime]:
-    """Random instants in the service's life within the span."""
-    begun = max(service.activated_at, datetime.combine(clock.first_day, datetime.min.time(), tzinfo=UTC))
-    ended = service.deactivated_at or clock.as_of
-    seconds = max((ended - begun).total_seconds() - 60, 0)
-    count = int(rng.poisson(seconds / 86400 / 30.4 * per_month))
-    return sorted(begun + timedelta(seconds=int(s)) for s in rng.uniform(0, seconds, count))
+ASSESSMENTS_PER_SERVICE_MONTH = 0.11
+OFFERS = {"WINBACK10": 60.0, "LOYAL20": 120.0, "UPGRADE": 25.0}
 
 
-def build_tickets(clock: Clock, base: Base) -> pl.DataFrame:
-    """Every version of every ticket: as opened, and as resolved."""
+def _instants(clock: Clock, rng: np.random.Generator, people: People, life: Life, service: Ints, month: Ints) -> Ints:
+    """A daytime instant in each (service, month), within the service's life; before AS_OF."""
+    bounds = clock.month_bounds()
+    first = np.maximum(bounds[month] * DAY, people.activated[service])
+    last = np.minimum(np.minimum(bounds[month + 1] * DAY, life.ended[service]), clock.as_of_seconds) - 60
+    found: Ints = first + (rng.random(len(service)) * np.maximum(last - first, 1)).astype(np.int64)
+    return found
+
+
+def build_tickets(clock: Clock, people: People, life: Life) -> pl.DataFrame:
+    """Every version of every ticket: as opened, as answered, as resolved."""
     rng = clock.random("tickets")
-    rows: list[dict[str, str | None]] = []
-    for service in base.services:
-        for at in _instants(clock, rng, service, TICKETS_PER_SERVICE_MONTH):
-            opened = at.strftime("%Y-%m-%dT%H:%M:%SZ")
-            row: dict[str, str | None] = {
-                "ticket_id": uuids(rng, 1)[0], "customer_id": base.customer_ids[service.customer],
-                "service_id": service.service_id if rng.random() < 0.7 else None,
-                "category": str(rng.choice(CATEGORIES, p=(0.3, 0.3, 0.12, 0.1, 0.05, 0.05, 0.08))),
-                "priority": str(rng.choice(("low", "medium", "high", "urgent"), p=(0.3, 0.45, 0.2, 0.05))),
-                "ticket_status": "open", "created_at": opened, "first_response_at": None, "resolved_at": None,
-                "reopened_count": "0", "customer_satisfaction_rating": None, "updated_at": opened,
-            }  # fmt: skip
-            rows.append(row)
-            resolved = at + timedelta(hours=float(rng.lognormal(2.7, 1.0)))
-            if resolved < clock.as_of:
-                resolved_at = resolved.strftime("%Y-%m-%dT%H:%M:%SZ")
-                answered = at + (resolved - at) * float(rng.uniform(0.05, 0.6))
-                rated = str(int(np.clip(rng.normal(3.8, 1.0), 1, 5))) if rng.random() < 0.4 else None
-                state = str(rng.choice(("resolved", "closed")))
-                rows.append({**row, "ticket_status": state, "resolved_at": resolved_at,
-                             "first_response_at": answered.strftime("%Y-%m-%dT%H:%M:%SZ"), "updated_at": resolved_at,
-                             "customer_satisfaction_rating": rated,
-                             "reopened_count": str(int(rng.random() < 0.06))})  # fmt: skip
-    return pl.DataFrame(rows, infer_schema_length=None)
+    service, month, category = np.nonzero(life.tickets)
+    times = life.tickets[service, month, category].astype(np.int64)
+    service, month, category = (np.repeat(values, times) for values in (service, month, category))
+    count = len(service)
+    opened = _instants(clock, rng, people, life, service, month)
+    lasts = (rng.lognormal(2.6, 1.1, count) * 3600).astype(np.int64)
+    answered, resolved = opened + (lasts * rng.uniform(0.03, 0.5, count)).astype(np.int64), opened + lasts
+    again = rng.random(count) < 0.06
+    happy = np.clip(rng.normal(4.1, 0.9, count) - 0.5 * (lasts > 2 * DAY) - 0.6 * again, 1, 5).astype(np.int64)
+    rated = rng.random(count) < 0.4
+    base = pl.DataFrame(
+        {
+            "ticket_id": uuids(rng, count), "customer_id": people.customer_ids.gather(people.customer[service]),
+            "service_id": people.service_ids.gather(service).set(pl.Series(rng.random(count) < 0.25), None),
+            "category": pl.Series(np.array(CATEGORIES)[category], dtype=pl.String),
+            "priority": chosen(rng, ("low", "medium", "high", "urgent"), count, (0.3, 0.45, 0.2, 0.05)),
+            "created_at": stamps(opened),
+        }
+    )  # fmt: skip
+    parts = []
+    for at, states, shares in ((opened, ("open",), ()), (answered, ("in_progress", "waiting"), (0.7, 0.3)),
+                               (resolved, ("resolved", "closed"), (0.5, 0.5))):  # fmt: skip
+        known = at < clock.as_of_seconds
+        done = at is resolved
+        none = np.full(count, 2**40)
+        row = base.with_columns(
+            chosen(rng, states, count, shares).alias("ticket_status"), stamps(at).alias("updated_at"),
+            stamps(none if at is opened else answered).alias("first_response_at"),
+            stamps(resolved if done else none).alias("resolved_at"),
+            pl.Series("reopened_count", np.where(again & done, 1, 0)).cast(pl.String),
+            pl.Series("customer_satisfaction_rating", happy).cast(pl.String).set(pl.Series(~rated | (not done)), None),
+        )  # fmt: skip
+        parts.append(row.filter(pl.Series(known)))
+    return pl.concat(parts).sort("created_at", "updated_at", "ticket_id")
 
 
-def build_quality(clock: Clock, base: Base) -> pl.DataFrame:
-    """Assessments: measured speeds around what the plan promises, and sometimes a rating."""
+def build_quality(clock: Clock, people: People, life: Life, faults: Faults) -> pl.DataFrame:
+    """Assessments: speeds around what the plan promises, slower where the element failed that month."""
     rng = clock.random("quality")
-    rows: list[dict[str, str | None]] = []
-    for service in base.services:
-        for at in _instants(clock, rng, service, ASSESSMENTS_PER_SERVICE_MONTH):
-            plan = PLANS[service.provider][service.plan_at(at)]
-            share = float(np.clip(rng.beta(6, 2), 0.03, 1.05)) if rng.random() < 0.93 else float(rng.uniform(0.01, 0.3))
-            has_speed = plan.down_mbps > 0
-            rows.append(
-                {
-                    "assessment_id": uuids(rng, 1)[0], "service_id": service.service_id,
-                    "assessment_date": (at - timedelta(hours=7)).date().isoformat(),
-                    "speed_test_download_mbps": f"{plan.down_mbps * share:.2f}" if has_speed else None,
-                    "speed_test_upload_mbps": f"{plan.up_mbps * share:.2f}" if has_speed else None,
-                    "latency_ms": f"{rng.gamma(4, 6):.1f}", "packet_loss_percentage": f"{rng.gamma(1, 0.1):.3f}",
-                    "customer_rating": str(int(np.clip(rng.normal(2.2 + 2.2 * share, 0.8), 1, 5)))
-                    if rng.random() < 0.6 else None,
-                }
-            )  # fmt: skip
-    return pl.DataFrame(rows, infer_schema_length=None)
+    service, month = np.nonzero((life.plan >= 0) & (rng.random(life.plan.shape) < ASSESSMENTS_PER_SERVICE_MONTH))
+    count, plan = len(service), life.plan[service, month]
+    at = _instants(clock, rng, people, life, service, month)
+    speeds = np.array([p.speed or (0, 0) for p in PLANS], dtype=float)[plan]
+    troubled = (faults.exposure[people.element[service], month] > 0) & (rng.random(count) < 0.5)
+    share = np.where(troubled | (rng.random(count) < 0.04), rng.uniform(0.02, 0.5, count), rng.beta(7, 2, count) * 1.06)
+    is_satellite = np.array([p.technology == 60 for p in PLANS])[plan]
+    latency = rng.gamma(4, 5, count) + np.where(is_satellite, 560, 0) + np.where(troubled, 25, 0)
+    loss = rng.gamma(1, 0.1, count) + np.where(troubled, rng.gamma(1, 1.2, count), 0)
+    rating = np.clip(rng.normal(1.9 + 2.4 * share, 0.8), 1, 5).astype(np.int64)
+    return pl.DataFrame(
+        {
+            "assessment_id": uuids(rng, count), "service_id": people.service_ids.gather(service),
+            "assessment_date": dates(to_local(at, people.time_zone[service]) // DAY),
+            "speed_test_download_mbps": decimals(np.where(speeds[:, 0] > 0, speeds[:, 0] * share, np.nan), 2),
+            "speed_test_upload_mbps": decimals(np.where(speeds[:, 0] > 0, speeds[:, 1] * share, np.nan), 2),
+            "latency_ms": decimals(latency, 1),
+            "packet_loss_percentage": decimals(loss, 3),
+            "customer_rating": pl.Series(rating).cast(pl.String).set(pl.Series(rng.random(count) > 0.6), None),
+        }
+    ).sort("assessment_date", "assessment_id")  # fmt: skip
+
+
+def build_campaigns(clock: Clock, people: People, life: Life) -> pl.DataFrame:
+    """Contacts of the retention campaigns and their held-out members."""
+    rng = clock.random("campaigns")
+    month, service, control, accepted = life.contacts.T
+    count, months = len(month), clock.months()
+    bounds = clock.month_bounds()
+    day = np.minimum(bounds[month] + rng.integers(0, 5, count), clock.last_ordinal - 1)
+    at = np.minimum(day * DAY + rng.integers(15, 23, count) * 3600, clock.as_of_seconds - 7200)
+    names = [f"Stay with us {months[m]:%Y-%m}" for m in month]
+    answer = np.where(
+        control == 1,
+        "none",
+        np.where(accepted == 1, "accepted", rng.choice(["none", "declined", "complained"], count, p=[0.6, 0.37, 0.03])),
+    )
+    offer = rng.choice(list(OFFERS), count)
+    cost = np.array([OFFERS[name] for name in offer])
+    return pl.DataFrame(
+        {
+            "contact_id": uuids(rng, count), "campaign_id": [f"RET-{months[m]:%Y%m}" for m in month],
+            "campaign_name": names, "customer_id": people.customer_ids.gather(people.customer[service]),
+            "service_id": people.service_ids.gather(service), "contacted_at": stamps(at),
+            "channel": chosen(rng, ("call", "sms", "email", "app"), count, (0.3, 0.2, 0.35, 0.15)),
+            "offer_code": pl.Series(offer, dtype=pl.String), "offer_cost": decimals(cost, 2),
+            "currency": pl.Series(["USD"] * count, dtype=pl.String),
+            "is_control": pl.Series(control == 1).cast(pl.String),
+            "cpni_used": chosen(rng, ('["usage", "plan"]', "[]"), count, (0.4, 0.6)),
+            "to_third_party": flags(np.zeros(count, dtype=bool)), "outcome": pl.Series(answer, dtype=pl.String),
+            "updated_at": stamps(at + np.where(control == 1, 0, 3600)),
+        },
+        schema_overrides={"campaign_id": pl.String, "campaign_name": pl.String},
+    ).sort("contacted_at", "contact_id")  # fmt: skip

@@ -1,6 +1,6 @@
-"""The simulated operator's data as landed files: who delivers what when, with the flaws that real deliveries have.
+"""The simulated operator's data as landed files: who delivers what when, in which format.
 
-Not here: what the rows say. Flaws are counted as they are made, so that the manifest is what a reader must find.
+Not here: what the rows say, and how rows are spoilt.
 """
 
 from __future__ import annotations
@@ -10,52 +10,35 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from ingestion.contract import Contract, contract
-from ingestion.sample.billing import build_bills
-from ingestion.sample.care import build_quality, build_tickets
-from ingestion.sample.clock import Clock, make_clock
-from ingestion.sample.customers import build_base
-from ingestion.sample.network import build_performance
-from ingestion.sample.usage import build_usage
-from ingestion.sample.world import build_world
+from ingestion.sample.clock import Clock, make_clock, next_month
+from ingestion.sample.flaws import LATE_SHARE, REPEATED_SHARE, FeedCounts, flawed
+from ingestion.sample.operator import FEEDS, KNOWN_BY, Operator
+from ingestion.sample.truth import write_truth
 
 # Each feed's file formats, in turn over its deliveries.
 FORMATS = {
-    "usage_records": ("csv.gz", "parquet", "csv.gz"),
-    "network_performance": ("csv", "parquet"),
-    "customers": ("csv",),
+    "usage_records": ("csv.gz", "parquet", "csv"),
+    "network_performance": ("parquet", "csv"),
     "customer_services": ("jsonl.gz",),
     "bills": ("csv", "csv.gz"),
+    "bill_charges": ("parquet", "csv"),
+    "payments": ("csv",),
     "support_tickets": ("jsonl",),
-    "service_quality": ("csv",),
+    "outages": ("jsonl",),
+    "network_topology": ("jsonl",),
+    "devices": ("csv", "parquet"),
 }
-BAD_SHARE = {
-    "usage_records": 0.003,
-    "network_performance": 0.002,
-    "customers": 0.004,
-    "bills": 0.002,
-    "support_tickets": 0.004,
-}
-REPEATED_SHARE = {"usage_records": 0.002, "network_performance": 0.001, "customers": 0.004, "bills": 0.002}
-LATE_SHARE = {"usage_records": 0.004}
-
-
-@dataclass
-class FeedCounts:
-    """What a feed's distinct contents hold: rows = bad_rows + repeated_rows + rows with an identity of their own."""
-
-    files: int = 0
-    rows: int = 0
-    bad_rows: int = 0
-    repeated_rows: int = 0
+# What lies before the usage detail comes in deliveries of about so many rows.
+HISTORY_ROWS = 200_000
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass
@@ -66,62 +49,9 @@ class Manifest:
     seed: int
     customers: int
     months: int
+    history_months: int
     until: str
     feeds: dict[str, FeedCounts] = field(default_factory=dict)
-
-
-def _deliveries(frame: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
-    """A feed's rows by the month in which they were delivered; an inventory comes whole first, then its changes."""
-    time_column = next(name for name in ("_at", "assessment_date", "updated_at") if name in frame.columns)
-    months = frame[time_column].dt.strftime("%Y-%m") if time_column == "_at" else frame[time_column].str.slice(0, 7)
-    for (month,), rows in sorted(
-        frame.with_columns(months.alias("_month")).partition_by("_month", as_dict=True).items()
-    ):
-        yield str(month), rows
-
-
-def _merge_early(deliveries: Iterator[tuple[str, pl.DataFrame]], first_month: str) -> list[tuple[str, pl.DataFrame]]:
-    """What lies before the span comes as one delivery."""
-    early: list[tuple[str, pl.DataFrame]] = []
-    later: list[tuple[str, pl.DataFrame]] = []
-    for month, rows in deliveries:
-        (early if month < first_month else later).append((month, rows))
-    merged = [("initial", pl.concat([rows for _, rows in early]))] if early else []
-    return merged + later
-
-
-def _break(row: dict[str, str | None], feed_contract: Contract, rng: np.random.Generator) -> dict[str, str | None]:
-    """A copy of a row that breaks the contract in one of the ways that real rows do."""
-    numbers = [
-        c.name for c in feed_contract.columns if c.type in ("bigint", "numeric") and c.min == 0 and row.get(c.name)
-    ]
-    enums = [c.name for c in feed_contract.columns if c.type == "enum" and row.get(c.name)]
-    times = [c.name for c in feed_contract.columns if c.event_time and row.get(c.name)]
-    required = [c.name for c in feed_contract.columns if c.required and c.default is None]
-    breaks: list[tuple[str, str | None]] = [(feed_contract.key[0], "not-a-uuid"), (str(rng.choice(required)), None)]
-    breaks += [(str(rng.choice(numbers)), "-1")] if numbers else []
-    breaks += [(str(rng.choice(enums)), "no_such_value")] if enums else []
-    breaks += [(str(rng.choice(times)), "2026-02-30T25:61:00Z")] if times else []
-    name, value = breaks[int(rng.integers(len(breaks)))]
-    return {**row, name: value}
-
-
-def _flawed(feed: str, rows: pl.DataFrame, rng: np.random.Generator, counts: FeedCounts) -> pl.DataFrame:
-    """The rows with repeated and broken copies of some among them."""
-    repeated = rows[
-        np.sort(rng.choice(len(rows), int(rng.binomial(len(rows), REPEATED_SHARE.get(feed, 0))), replace=False))
-    ]
-    bad_count = min(int(rng.binomial(len(rows), BAD_SHARE.get(feed, 0))), len(rows) // 10)
-    broken = [
-        _break(rows.row(int(i), named=True), contract(feed), rng)
-        for i in rng.choice(len(rows), bad_count, replace=False)
-    ]
-    counts.rows += len(rows) + len(repeated) + len(broken)
-    counts.repeated_rows += len(repeated)
-    counts.bad_rows += len(broken)
-    parts = [rows, repeated, *([pl.DataFrame(broken, schema=rows.schema)] if broken else [])]
-    together = pl.concat(parts)
-    return together[rng.permutation(len(together))] if len(parts) > 2 or len(repeated) else rows
 
 
 def _typed(frame: pl.DataFrame, feed_contract: Contract) -> pl.DataFrame:
@@ -153,56 +83,99 @@ def _write(path: Path, frame: pl.DataFrame, feed_contract: Contract, delivered_a
         buffer = io.BytesIO()
         frame.write_ndjson(buffer) if ".jsonl" in path.name else frame.write_csv(buffer)
         content = buffer.getvalue()
-        path.write_bytes(gzip.compress(content, 5, mtime=0) if path.name.endswith(".gz") else content)
+        path.write_bytes(gzip.compress(content, 1, mtime=0) if path.name.endswith(".gz") else content)
     os.utime(path, (delivered_at.timestamp(), delivered_at.timestamp()))
 
 
-def _hold_back_late(
-    feed: str, deliveries: list[tuple[str, pl.DataFrame]], rng: np.random.Generator
-) -> list[tuple[str, pl.DataFrame]]:
-    """Some rows of each delivery come with the next one."""
-    share, late, result = LATE_SHARE.get(feed, 0.0), None, []
-    for index, (name, rows) in enumerate(deliveries):
-        is_late = rng.random(len(rows)) < (share if index < len(deliveries) - 1 else 0)
-        result.append((name, rows.filter(~is_late) if late is None else pl.concat([rows.filter(~is_late), late])))
-        late = rows.filter(is_late)
-    return result
+class Lander:
+    """Writes the deliveries of one feed in the order of their months; its second file comes once more."""
+
+    def __init__(self, clock: Clock, landing: Path, feed: str) -> None:
+        self.clock, self.feed, self.folder = clock, feed, landing / feed
+        self.rng, self.counts = clock.random(f"flaws of {feed}"), FeedCounts()
+        self.months = clock.months()
+        self._waiting: list[pl.DataFrame] = []
+        self._histories = 0
+        self._late: pl.DataFrame | None = None
+        self._earlier: pl.DataFrame | None = None
+
+    def add(self, month: int, rows: pl.DataFrame) -> None:
+        """Rows that became known in a month (-1: before the history); early months are delivered together."""
+        if rows.is_empty():
+            return
+        if month >= self.clock.detail_month:
+            self._flush(self.clock.detail_month - 1)
+            self._deliver(f"{self.months[month]:%Y-%m}", month, rows)
+            return
+        self._waiting.append(rows)
+        if sum(map(len, self._waiting)) > HISTORY_ROWS:
+            self._flush(month)
+
+    def finish(self) -> FeedCounts:
+        self._flush(self.clock.detail_month - 1)
+        return self.counts
+
+    def _flush(self, month: int) -> None:
+        if self._waiting:
+            self._histories += 1
+            self._deliver(f"history-{self._histories}", month, pl.concat(self._waiting))
+            self._waiting = []
+
+    def _deliver(self, name: str, month: int, rows: pl.DataFrame) -> None:
+        rows = self._hold_back(month, rows)
+        spoilt = flawed(self.feed, rows, self.rng, self.counts)
+        if self._earlier is not None and self.feed in REPEATED_SHARE:
+            again = self._earlier[: max(len(self._earlier) // 500, 1)]
+            self.counts.rows += len(again)
+            self.counts.repeated_rows += len(again)
+            spoilt = pl.concat([spoilt, again])
+        formats = FORMATS.get(self.feed, ("csv",))
+        kind = formats[self.counts.files % len(formats)]
+        path = self.folder / f"{self.feed}_{name}.{kind}"
+        _write(path, spoilt, contract(self.feed), self._delivered_at(month))
+        if self.counts.files == 1:
+            shutil.copy2(path, path.with_name(f"{self.feed}_{name}_again.{kind}"))
+            self.counts.files += 1
+        self.counts.files += 1
+        self._earlier = rows
+
+    def _hold_back(self, month: int, rows: pl.DataFrame) -> pl.DataFrame:
+        """Some rows of each delivery come with the next one."""
+        share = LATE_SHARE.get(self.feed, 0.0) if month < len(self.months) - 1 else 0.0
+        is_late = pl.Series(self.rng.random(len(rows)) < share)
+        kept = rows.filter(~is_late) if self._late is None else pl.concat([rows.filter(~is_late), self._late])
+        self._late = rows.filter(is_late)
+        self.counts.late_rows += len(self._late)
+        return kept
+
+    def _delivered_at(self, month: int) -> datetime:
+        """The night after the delivery's month ended."""
+        end = self.months[0] if month < 0 else next_month(self.months[month])
+        end = min(end, self.clock.last_day + timedelta(days=1))
+        midnight = datetime.combine(end, datetime.min.time(), tzinfo=UTC)
+        return midnight + timedelta(hours=8, seconds=self.counts.files)
 
 
-def _land(clock: Clock, landing: Path, feed: str, frame: pl.DataFrame) -> FeedCounts:
-    """Writes all deliveries of one feed; its second file comes once more under another name."""
-    rng, counts = clock.random(f"flaws of {feed}"), FeedCounts()
-    if frame.is_empty():
-        return counts
-    deliveries = _merge_early(_deliveries(frame), f"{clock.first_day:%Y-%m}")
-    deliveries = _hold_back_late(feed, deliveries, rng)
-    earlier: pl.DataFrame | None = None
-    for index, (name, rows) in enumerate(deliveries):
-        flawed = _flawed(feed, rows, rng, counts)
-        if earlier is not None and feed in REPEATED_SHARE:
-            again = earlier[: max(len(earlier) // 500, 1)]
-            counts.rows += len(again)
-            counts.repeated_rows += len(again)
-            flawed = pl.concat([flawed, again])
-        formats = FORMATS.get(feed, ("csv",))
-        path = landing / feed / f"{feed}_{name}.{formats[index % len(formats)]}"
-        delivered_at = _delivered_at(clock, name, index)
-        _write(path, flawed, contract(feed), delivered_at)
-        counts.files += 1
-        if index == 1:
-            shutil.copy2(path, path.with_name(f"{feed}_{name}_again.{formats[index % len(formats)]}"))
-            counts.files += 1
-        earlier = rows
-    return counts
+class Postbox:
+    """Rows that become known later than they are made, by the day in `_day`."""
 
+    def __init__(self, lander: Lander, clock: Clock) -> None:
+        self.lander, self.bounds = lander, clock.month_bounds()
+        self.waiting: list[pl.DataFrame] = []
 
-def _delivered_at(clock: Clock, name: str, index: int) -> datetime:
-    """The night after the delivery's month ended."""
-    if name == "initial":
-        return datetime.combine(clock.first_day, datetime.min.time(), tzinfo=UTC)
-    month = date.fromisoformat(f"{name}-01")
-    end = min((month + timedelta(days=32)).replace(day=1), clock.last_day + timedelta(days=1))
-    return datetime.combine(end, datetime.min.time(), tzinfo=UTC) + timedelta(hours=8, seconds=index)
+    def add(self, month: int, rows: pl.DataFrame) -> None:
+        """Takes the rows of a month's bills, and delivers what became known by the end of the month after."""
+        if not rows.is_empty():
+            self.waiting.append(rows)
+        self.send(month + 1)
+
+    def send(self, month: int) -> None:
+        if not self.waiting or month >= len(self.bounds) - 1:
+            return
+        together = pl.concat(self.waiting)
+        is_due = together["_day"] < int(self.bounds[month + 1])
+        self.lander.add(month, together.filter(is_due).sort("_day", maintain_order=True).drop("_day"))
+        self.waiting = [together.filter(~is_due)]
 
 
 def default_until() -> date:
@@ -210,37 +183,57 @@ def default_until() -> date:
     return datetime.now(UTC).date().replace(day=1) - timedelta(days=1)
 
 
+def _stream(operator: Operator, landers: dict[str, Lander], tell: Callable[[str], None]) -> None:
+    """The feeds that are made month by month."""
+    for month, rows in operator.performance.months():
+        tell("network_performance")
+        landers["network_performance"].add(month, rows)
+    boxes = {feed: Postbox(landers[feed], operator.clock) for feed in ("bills", "bill_charges", "payments")}
+    for made in operator.accounts.months():
+        tell("usage_records and bills")
+        if made.usage is not None:
+            landers["usage_records"].add(made.month, made.usage.frame)
+        for feed, rows in (("bills", made.bills), ("bill_charges", made.charges), ("payments", made.payments)):
+            boxes[feed].add(made.month, rows)
+
+
 def write_sample(
     folder: Path, *, customers: int = 2000, months: int = 15, seed: int = 1, until: date | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    history_months: int | None = None, progress: Progress = lambda *_: None,
 ) -> Manifest:  # fmt: skip
-    """Simulates the operator and writes `<folder>/landing/<feed>/…` and `<folder>/manifest.json`.
+    """Simulates the operator and writes `<folder>/landing/<feed>/…`, `<folder>/truth/` and `<folder>/manifest.json`.
 
     Args:
-        folder: made if it is missing; its landing folder is made anew.
+        folder: made if it is missing; its landing and truth folders are made anew.
         customers: accounts, at least 10.
-        months: calendar months, the last one ending with `until`.
+        months: calendar months of usage detail, the last one ending with `until`.
         seed: the same arguments give the same files, byte for byte.
         until: the last simulated day; default the last day of last month.
-        progress: called with the name of each feed as it is written.
+        history_months: how far subscriptions, bills and daily samples reach; default 48, or `months` if under 15.
+        progress: called with what is written, how many steps are done and how many there are.
     """
     last_day = until or default_until()
-    clock = make_clock(months, seed, last_day)
-    world = build_world(clock)
-    base = build_base(clock, world, customers)
-    usage = build_usage(clock, base)
-    frames = {
-        "providers": world.providers, "service_zones": world.service_zones, "service_plans": world.service_plans,
-        "network_elements": world.network_elements, "customers": base.customers,
-        "customer_services": base.customer_services, "usage_records": usage,
-        "network_performance": build_performance(clock, world), "service_quality": build_quality(clock, base),
-        "bills": build_bills(clock, world, base, usage), "support_tickets": build_tickets(clock, base),
-    }  # fmt: skip
+    clock = make_clock(months, seed, last_day, history_months)
+    total, done = len(KNOWN_BY) + 2 * len(clock.months()) + 1, 0
+
+    def tell(what: str) -> None:
+        nonlocal done
+        progress(what, done, total)
+        done += 1
+
+    tell("customers and their lives")
+    operator = Operator(clock, customers)
     landing = folder / "landing"
     shutil.rmtree(landing, ignore_errors=True)
-    manifest = Manifest(clock.as_of.isoformat(), seed, customers, months, last_day.isoformat())
-    for feed, frame in frames.items():
-        progress(feed)
-        manifest.feeds[feed] = _land(clock, landing, feed, frame)
+    landers = {feed: Lander(clock, landing, feed) for feed in FEEDS}
+    for feed in KNOWN_BY:
+        tell(feed)
+        for month, rows in operator.months(feed):
+            landers[feed].add(month, rows)
+    _stream(operator, landers, tell)
+    manifest = Manifest(clock.as_of.isoformat(), seed, customers, months, len(clock.months()), last_day.isoformat())
+    manifest.feeds = {feed: landers[feed].finish() for feed in FEEDS}
+    write_truth(folder / "truth", operator, manifest.feeds)
     (folder / "manifest.json").write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
+    progress("done", total, total)
     return manifest

@@ -4,14 +4,18 @@ import csv
 import gzip
 import hashlib
 import json
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 import polars as pl
 import pytest
 
-from ingestion.contract import contract
+from ingestion.check_digits import has_check_digit
+from ingestion.contract import contract, feeds
 from ingestion.sample import write_sample
+from ingestion.sample.geography import TRACTS
+from tests.unit.sample_files import manifest, newest, read
 
 UNTIL = date(2026, 9, 30)
 
@@ -22,6 +26,14 @@ def files(folder):
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+@pytest.fixture(scope="module")
+def longer(tmp_path_factory):
+    """More customers and a longer history, for what is rare."""
+    folder = tmp_path_factory.mktemp("longer")
+    write_sample(folder, customers=700, months=4, seed=5, until=UNTIL, history_months=24)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +105,133 @@ def test_usage_has_an_evening_peak(sample):
     ]
     night, evening = (sum(hour in span for hour in hours) for span in (("08", "09", "10"), ("00", "01", "02")))
     assert evening > 2 * night
+
+
+def test_all_feeds_are_delivered(sample):
+    assert {path.name for path in (sample[0] / "landing").iterdir()} == set(feeds())
+    assert all(counts["rows"] > 0 for counts in manifest(sample[0])["feeds"].values())
+
+
+def whole_charges(folder):
+    """Charges that are not broken, with their bill's truth: amounts as decimals."""
+    rows = read(folder, "bill_charges").filter(pl.col("charge_id").str.len_chars() == 36, pl.col("charge_type") != "")
+    rows = rows.filter(pl.col("charge_type") != "no_such_value").drop_nulls(["bill_id", "amount"]).unique("charge_id")
+    return rows.with_columns(pl.col("amount").cast(pl.Decimal(12, 2)))
+
+
+def test_charges_sum_to_their_bill(sample):
+    totals = whole_charges(sample[0]).group_by("bill_id").agg(pl.col("amount").sum())
+    bills = newest(read(sample[0], "bills").drop_nulls(["total_amount", "subtotal_amount"]), "bill_id")
+    joined = bills.with_columns(pl.col("total_amount").cast(pl.Decimal(12, 2))).join(totals, on="bill_id")
+    assert len(joined) == len(bills)
+    assert joined.filter(pl.col("amount") != pl.col("total_amount")).is_empty()
+
+
+def test_sequences_of_mediation_have_no_gaps(sample):
+    rows = read(sample[0], "usage_records").drop_nulls(["source_sequence", "mediation_source"])
+    numbers = rows.with_columns(pl.col("source_sequence").cast(pl.Int64)).filter(pl.col("source_sequence") >= 0)
+    for (_,), own in numbers.group_by("mediation_source"):
+        assert own["source_sequence"].n_unique() == own["source_sequence"].max() + 1
+
+
+def test_imeis_have_their_check_digit(sample):
+    imeis = newest(read(sample[0], "devices"), "device_id")["imei"].drop_nulls().to_list()
+    assert len(imeis) > 20
+    assert all(len(imei) == 15 and has_check_digit(imei) for imei in imeis)
+
+
+def test_fixed_services_stand_in_real_tracts_of_their_providers_zones(sample):
+    tracts = set(pl.read_csv(TRACTS, infer_schema=False)["tract_geoid"])
+    services = newest(read(sample[0], "customer_services"), "service_id").drop_nulls("block_geoid")
+    plans = newest(read(sample[0], "service_plans"), "plan_id").select("plan_id", "provider_id")
+    zones = read(sample[0], "service_zones").select("zone_id", "provider_id")
+    blocks = read(sample[0], "census_blocks").join(zones, on="zone_id").select("block_geoid", "provider_id")
+    assert len(services) > 10
+    assert set(services["block_geoid"].str.slice(0, 11)) <= tracts
+    found = services.join(plans, on="plan_id").join(blocks, on=["block_geoid", "provider_id"])
+    assert len(found) == len(services)
+
+
+def test_planted_billing_errors_are_few_and_named(longer):
+    charges, truth = whole_charges(longer), pl.read_csv(longer / "truth" / "billing_errors.csv")
+    assert 0 < len(truth) <= 0.005 * len(charges)
+    assert set(truth["kind"]) <= {
+        "duplicate_charge", "missed_charge", "wrong_rate", "discount_not_applied", "charge_after_termination",
+    }  # fmt: skip
+    assert (truth["cents"] != 0).all()
+    # A charge for a time after the service ended has its entry.
+    ends = newest(read(longer, "customer_services"), "service_id").select("service_id", "deactivated_at")
+    late = charges.filter(pl.col("charge_type") == "recurring").join(ends.drop_nulls(), on="service_id")
+    late = late.filter(pl.col("charge_period_start") > pl.col("deactivated_at").str.slice(0, 10))
+    assert set(late["bill_id"]) <= set(truth.filter(pl.col("kind") == "charge_after_termination")["bill_id"])
+
+
+def test_leavers_of_the_truth_are_those_of_the_feed(longer):
+    truth = pl.read_csv(longer / "truth" / "leavers.csv", infer_schema=False)
+    ended = newest(read(longer, "customer_services"), "service_id").filter(pl.col("service_status") == "terminated")
+    assert len(truth) > 20
+    columns = ["service_id", "deactivated_at", "deactivation_reason"]
+    assert sorted(truth.select(columns).rows()) == sorted(ended.select(columns).rows())
+
+
+def expected_overage(plan, bytes_used, seconds, calls, days, whole):
+    """The cents of a month's charge beyond the allowance, for three plans, from the words of the price list."""
+    share = Fraction(days, whole)
+    if plan == "Mobile 15":
+        return round(max(Fraction(bytes_used, 2**30) - 15 * share, 0) * 1000)
+    if plan == "Home Phone":
+        return round(max(Fraction(seconds, 60) - 300 * share, 0) * 7)
+    # Office Lines: 30 seconds at least, then steps of 6; all minutes at the price of the tier that the total falls in.
+    billed = sum(30 + -(-max(call - 30, 0) // 6) * 6 for call in calls) - 36_000 * share
+    price = Fraction("4.5") if billed <= 30_000 else Fraction("3.5") if billed <= 120_000 else Fraction("2.5")
+    return round(max(billed, 0) * price / 60)
+
+
+def good_usage(folder):
+    """Usage records that break nothing, with their local day in Alabama."""
+    rows = read(folder, "usage_records").drop_nulls(["usage_id", "service_id", "usage_timestamp", "usage_type"])
+    counts = [pl.col(name).cast(pl.Int64) for name in ("data_usage_bytes", "voice_seconds", "sms_count")]
+    at = pl.col("usage_timestamp").str.slice(0, 19).str.replace("T", " ")
+    local = at.str.to_datetime(strict=False).dt.replace_time_zone("UTC").dt.convert_time_zone("America/Chicago")
+    rows = rows.with_columns(*counts, local.dt.date().alias("day")).filter(pl.col("usage_id").str.len_chars() == 36)
+    return (
+        rows.drop_nulls("day").filter(pl.col("data_usage_bytes") >= 0, pl.col("voice_seconds") >= 0).unique("usage_id")
+    )
+
+
+def alabama_day(column):
+    at = pl.col(column).str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_zone="UTC")
+    return at.dt.convert_time_zone("America/Chicago").dt.date().alias(column)
+
+
+def test_charges_beyond_the_allowance_follow_the_landed_records(longer):
+    """Recomputed from the files for every service that was on one of three plans for its whole life."""
+    names = ("Mobile 15", "Home Phone", "Office Lines")
+    plans = newest(read(longer, "service_plans"), "plan_id").filter(pl.col("plan_name").is_in(names))
+    versions = read(longer, "customer_services")
+    stayed = versions.group_by("service_id").agg(pl.col("plan_id").n_unique()).filter(pl.col("plan_id") == 1)
+    services = newest(versions, "service_id").join(stayed.select("service_id"), on="service_id")
+    services = services.join(plans.select("plan_id", "plan_name"), on="plan_id").drop_nulls("activated_at")
+    services = services.with_columns(alabama_day("activated_at"), alabama_day("deactivated_at"))
+    wrong = pl.read_csv(longer / "truth" / "billing_errors.csv", infer_schema=False)
+    usage = good_usage(longer).with_columns(pl.col("day").dt.month_start().alias("month"))
+    used = usage.join(services, on="service_id").group_by("service_id", "month").agg(
+        pl.col("data_usage_bytes").sum(), pl.col("voice_seconds").sum(), pl.col("voice_seconds").alias("calls"),
+        pl.first("plan_name", "activated_at", "deactivated_at"),
+    )  # fmt: skip
+    overage = whole_charges(longer).filter(pl.col("charge_type") == "overage")
+    month = pl.col("charge_period_start").str.to_date().dt.month_start().alias("month")
+    found = {row[:2]: row[2] for row in overage.group_by("service_id", month).agg(pl.col("amount").sum()).iter_rows()}
+    mistaken = {(row["service_id"], row["billing_period_start"]) for row in wrong.iter_rows(named=True)}
+    checked = 0
+    for row in used.filter(pl.col("month") < date(2026, 9, 1)).iter_rows(named=True):
+        following = (row["month"] + timedelta(days=32)).replace(day=1)
+        last = min(row["deactivated_at"] or following, following)
+        days, whole = (last - max(row["activated_at"], row["month"])).days, (following - row["month"]).days
+        expected = expected_overage(
+            row["plan_name"], row["data_usage_bytes"], row["voice_seconds"], row["calls"], days, whole
+        )
+        if (row["service_id"], row["month"].isoformat()) not in mistaken:
+            assert found.get((row["service_id"], row["month"]), 0) * 100 == expected, row
+            checked += expected > 0
+    assert checked > 25
