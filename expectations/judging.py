@@ -28,6 +28,13 @@ class ExpectationError(RuntimeError):
     """An expectation could not be evaluated."""
 
 
+def could_not(feed: str, what: str, kind: str) -> ExpectationError:
+    """The error that says which expectation could not be evaluated, and what to do."""
+    return ExpectationError(
+        f"feed {feed}: {what} could not be evaluated ({kind}); run the SQL of expectations/feeds/{feed}.yml by hand"
+    )
+
+
 @cache
 def _row_expectation() -> type[Any]:
     """An expectation that counts the rows of a query, and fetches none: no value leaves the database."""
@@ -82,10 +89,7 @@ def _count(feed: str, result: Any) -> tuple[str, int]:
     observed = result.result.get("observed_value")
     if observed is None:
         said = re.search(r"psycopg\.errors\.(\w+)", str(result.exception_info))
-        raise ExpectationError(
-            f"expectation {name} of {feed} could not be evaluated ({said[1] if said else 'see its SQL'});"
-            f" run the SQL of expectations/feeds/{feed}.yml by hand"
-        )
+        raise could_not(feed, name, said[1] if said else "unknown error")
     return name, int(observed)
 
 
@@ -105,9 +109,12 @@ def judge(url: str, run_id: str, batch: Batch, expectations: Sequence[Expectatio
         for expectation in expectations
         if expectation.is_measured
     ]
-    results = [_validate(source, batch.feed, batch_query(batch), rows)]
-    if measured:
-        query = f"select * from quality.measurements where run_id = '{run_id}' and feed = '{batch.feed}'"
-        results.append(_validate(source, f"{batch.feed} measured", query, measured))
+    try:
+        results = [_validate(source, batch.feed, batch_query(batch), rows)]
+        if measured:
+            query = f"select * from quality.measurements where run_id = '{run_id}' and feed = '{batch.feed}'"
+            results.append(_validate(source, f"{batch.feed} measured", query, measured))
+    finally:
+        source.get_execution_engine().close()
     counts = dict(_count(batch.feed, result) for found in results for result in found.results)
     return counts, results

@@ -70,18 +70,21 @@ def update_profiles(connection: Connection, suite: Suite, batch: Batch) -> None:
 
 
 # A day that is still growing is left for a later run: it is over, and a later day has begun or the grace has passed.
-_DUE_DAYS = """
-    select distinct day from quality.daily_profiles
-    where feed = %(feed)s and not is_judged and (day + 1)::timestamp at time zone 'UTC' <= %(as_of)s
-        and (day < (select max(day) from quality.daily_profiles where feed = %(feed)s)
-            or (day + 1)::timestamp at time zone 'UTC' + %(grace)s <= %(as_of)s)
-    order by day
+_OVER_THROUGH = """
+    select greatest(
+        least(max(day), (%(as_of)s at time zone 'UTC')::date) - 1,
+        ((%(as_of)s - %(grace)s) at time zone 'UTC')::date - 1)
+    from quality.daily_profiles where feed = %(feed)s
 """
-# Days without a row between the last judged day and the newest are judged for their emptiness.
+_DUE_DAYS = (
+    "select distinct day from quality.daily_profiles where feed = %(feed)s and not is_judged and day <= %(through)s"
+)
+# Days without a row since the last judged day are judged for their emptiness.
 _EMPTY_DAYS = """
     select series.day::date from generate_series(
-        coalesce((select judged_through + 1 from quality.profile_states where feed = %(feed)s), %(first)s::date),
-        %(last)s::date, interval '1 day') as series (day)
+        coalesce((select judged_through + 1 from quality.profile_states where feed = %(feed)s),
+            (select min(day) from quality.daily_profiles where feed = %(feed)s)),
+        %(through)s::date, interval '1 day') as series (day)
     where not exists (select 1 from quality.daily_profiles p where p.feed = %(feed)s and p.day = series.day::date)
 """
 
@@ -161,21 +164,23 @@ def _limits(suite: Suite) -> dict[str, list[object]]:
 def measure_days(connection: Connection, suite: Suite, run_id: str, as_of: datetime) -> list[date]:
     """Measures the days that are due against those before them; returns the days that are judged by it."""
     given = {"feed": suite.feed, "as_of": as_of, "grace": suite.contract.grace}
-    due = [day for (day,) in connection.execute(_DUE_DAYS, given)]
+    (through,) = connection.execute(_OVER_THROUGH, given).fetchone() or (None,)
+    given["through"] = through
+    due = {day for (day,) in connection.execute(_DUE_DAYS, given)}
+    if suite.counts:
+        due |= {day for (day,) in connection.execute(_EMPTY_DAYS, given)}
     if not due:
         return []
-    span = {"feed": suite.feed, "first": due[0], "last": due[-1]}
-    empty = [day for (day,) in connection.execute(_EMPTY_DAYS, span)] if suite.counts else []
     connection.execute(
         _JUDGE,
         {
-            "run_id": run_id, "feed": suite.feed, "days": [*due, *empty], "volume": VOLUME, "figures": MEASURES,
+            "run_id": run_id, "feed": suite.feed, "days": sorted(due), "volume": VOLUME, "figures": MEASURES,
             "is_weekly": suite.rhythm == "weekly", "least_rows": int(threshold("measure_least_rows", suite.feed)),
             "history_days": int(threshold("history_days")), "history_most": int(threshold("history_most")),
             "history_least": int(threshold("history_least")), **_limits(suite),
         },
     )  # fmt: skip
-    return due
+    return sorted(due)
 
 
 def close_days(connection: Connection, feed: str, days: list[date]) -> None:

@@ -13,7 +13,7 @@ import psycopg
 
 from expectations.batch import Batch, batch_query
 from expectations.data_docs import write_index, write_page
-from expectations.judging import judge
+from expectations.judging import could_not, judge
 from expectations.measuring import measure_newest, measure_parents, measure_tolerated, unknown_parents
 from expectations.profiles import close_days, measure_days, update_profiles
 from expectations.results import CheckResult, Connection, create_quality_tables, keep_result
@@ -105,7 +105,11 @@ def run_suite(
         evaluated = int(row[0]) if row else 0
         if not evaluated:
             return []
-        days = _measure(connection, suite, batch, run_id, as_of, wanted)
+        try:
+            days = _measure(connection, suite, batch, run_id, as_of, wanted)
+        except psycopg.Error as error:
+            # Of an error only its kind is told: the database's words hold values.
+            raise could_not(suite.feed, "what its suite measures", type(error).__name__) from None
         counts, pages = judge(url, run_id, batch, wanted)
         results = [
             _result(connection, run_id, suite, expectation, counts[expectation.name], evaluated)

@@ -25,22 +25,23 @@ def build_defs(
     """All definitions; `overrides` are settings that win over the environment."""
     warehouse = WarehouseResource(overrides=dict(overrides or {}))
     dbt_models = build_dbt_assets(parsed_project(warehouse), Translator())
-    assets = [*feed_assets(), dbt_models, provider_daily_summary]
-    graph = dg.Definitions(assets=assets)
-    overdue = build_overdue_checks(lambda feed: published_on(graph, feed))
-    freshness = build_freshness_job(overdue)
-    inner = dg.Definitions(
-        assets=assets,
-        asset_checks=[*guards(), overdue],
-        jobs=[*stage_jobs(apart=[overdue]), freshness],
+    base = dg.Definitions(
+        assets=[*feed_assets(), dbt_models, provider_daily_summary],
+        asset_checks=guards(),
         resources={"warehouse": warehouse},
         executor=dg.in_process_executor,
         loggers=loggers,
     )
-    job = build_pipeline_job(inner, warehouse)
-    schedules = [build_daily_schedule(job, warehouse), build_hourly_schedule(freshness, warehouse)]
-    outer = dg.Definitions(jobs=[job], schedules=schedules)
-    return dg.Definitions.merge(inner, outer)
+    # A stage takes every check of its assets with it, so the overdue checks are not among what the stages know.
+    inner = dg.Definitions.merge(base, dg.Definitions(jobs=stage_jobs()))
+    overdue = build_overdue_checks(lambda feed: published_on(inner, feed))
+    job, freshness = build_pipeline_job(inner, warehouse), build_freshness_job(overdue)
+    outer = dg.Definitions(
+        asset_checks=[overdue],
+        jobs=[job, freshness, *stage_jobs(apart=[overdue])],
+        schedules=[build_daily_schedule(job, warehouse), build_hourly_schedule(freshness, warehouse)],
+    )
+    return dg.Definitions.merge(base, outer)
 
 
 @dg.definitions

@@ -45,7 +45,7 @@ class StageOutcome:
 
 
 def stage_jobs(apart: Sequence[dg.AssetChecksDefinition] = ()) -> list[dg.UnresolvedAssetJobDefinition]:
-    """A job per stage, for the UI and as the form of the child runs; checks that stand apart have jobs of their own."""
+    """A job per stage, for the UI and as the form of the child runs; the checks `apart` have a job of their own."""
     return [
         dg.define_asset_job(
             f"stage_{stage}", selection=dg.AssetSelection.groups(*groups) - dg.AssetSelection.checks(*apart)
