@@ -11,6 +11,8 @@ from datetime import date, datetime, timedelta
 
 from ingestion.contract import Contract, contract
 
+_MOST_SPANS = 12
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -41,16 +43,21 @@ def _spans(days: Iterable[date]) -> list[tuple[date, date]]:
     return spans
 
 
-def _in_days(contract: Contract, days: Iterable[date]) -> list[str]:
-    """Conditions on the column itself, so that partitions and indexes serve them."""
+def _in_days(contract: Contract, days: tuple[date, ...]) -> list[str]:
+    """Conditions on the column itself, so that partitions serve them; scattered days are looked up in a hash."""
     column = contract.touched_by
-    if column is None:
+    spans = _spans(days)
+    if column is None or not spans:
         return []
     moment = "{}" if contract.column(column).type == "date" else "{} 00:00:00+00"
-    return [
-        f"{column} >= '{moment.format(first.isoformat())}' and {column} < '{moment.format(end.isoformat())}'"
-        for first, end in _spans(days)
-    ]
+
+    def between(first: date, end: date) -> str:
+        return f"{column} >= '{moment.format(first.isoformat())}' and {column} < '{moment.format(end.isoformat())}'"
+
+    if len(spans) <= _MOST_SPANS:
+        return [between(first, end) for first, end in spans]
+    listed = ",".join(day.isoformat() for day in sorted(set(days)))
+    return [f"{between(spans[0][0], spans[-1][1])} and {day_of(contract)} = any('{{{listed}}}'::date[])"]
 
 
 def batch_query(batch: Batch, columns: str = "*") -> str:

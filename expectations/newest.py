@@ -30,7 +30,7 @@ comment on table quality.freshness is
 
 # The provider behind an id. A service belongs to its plan's provider.
 _SERVICES = "raw.customer_services join raw.service_plans using (plan_id)"
-_PROVIDERS = {
+PROVIDERS = {
     "plan_id": "select plan_id as id, provider_id from raw.service_plans",
     "service_id": f"select service_id as id, provider_id from {_SERVICES}",
     "customer_id": f"select customer_id as id, provider_id from {_SERVICES}",
@@ -95,7 +95,7 @@ def _query(suite: Suite, is_recent: bool) -> str:
         if column == "provider_id":
             found.append("heard.provider_id")
         else:
-            known = f"(select distinct * from ({_PROVIDERS[column]}) as known) as by_{i}"
+            known = f"(select distinct * from ({PROVIDERS[column]}) as known) as by_{i}"
             joins += f" left join {known} on by_{i}.id = heard.{column}"
             found.append(f"by_{i}.provider_id")
     provider = f"coalesce({', '.join(found)})"

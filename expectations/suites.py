@@ -126,7 +126,7 @@ class Suite(_Data):
 
     @model_validator(mode="after")
     def _consistent(self) -> Suite:
-        for column in self.parents:
+        for column in (*self.parents, *self.provider_by):
             self.contract.column(column)
         if self.counts and self.rhythm != "weekly":
             raise ValueError("a count is compared with the same weekday: rhythm must be weekly")

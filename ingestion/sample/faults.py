@@ -229,7 +229,8 @@ def build_maintenance(clock: Clock, network: Network, faults: Faults) -> pl.Data
     rows = []
     for element, kind, at in visits:
         planned_at = at - int(rng.integers(1, 20)) * DAY
-        hours = float(rng.gamma(3, 0.8))
+        # No visit is over before it begins.
+        hours = max(float(rng.gamma(3, 0.8)), 0.25)
         outcome = str(rng.choice(["completed", "failed", "cancelled"], p=[0.93, 0.04, 0.03]))
         row = {
             "maintenance_id": uuids(rng, 1)[0], "element_id": network.element_ids[element], "maintenance_type": kind,

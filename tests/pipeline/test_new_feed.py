@@ -32,6 +32,8 @@ variables = {"as_of": "2026-06-01T00:00:00+00:00"}
 list(invoke(project, url, ["build", "--select", "stg_tower_leases"], variables))
 keys = {key.to_user_string() for key in build_defs().resolve_asset_graph().get_all_asset_keys()}
 assert {"raw/tower_leases", "staging/stg_tower_leases"} <= keys
+checks = {key.to_user_string() for key in build_defs().resolve_asset_graph().asset_check_keys}
+assert {"raw/tower_leases:rent_has_a_currency", "raw/tower_leases:overdue"} <= checks
 """
 
 
@@ -48,9 +50,9 @@ def test_a_feed_is_added_as_the_page_says(make_database, tmp_path):
     for name in ("ingestion", "orchestration", "expectations", "dbt_project", "docs/feeds"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("target", "logs", "__pycache__"))
     page = (ROOT / "docs" / "adding_a_feed.md").read_text()
-    for language, kind in (("yaml", "contracts"), ("sql", "staging")):
-        (place,) = set(re.findall(rf"Write `([^`]*/{kind}/[^`]+)`", page))
-        (text,) = re.findall(rf"   ```{language}\n(.*?)   ```", page, re.DOTALL)
+    files = re.findall(r"Write `([^`]+)`.*?   ```\w+\n(.*?)   ```", page, re.DOTALL)
+    assert [Path(place).suffix for place, _ in files] == [".yml", ".sql", ".yml"]
+    for place, text in files:
         (project / place).write_text(re.sub(r"^   ", "", text, flags=re.MULTILINE))
     _run(project, "-m", "ingestion.generate")
     assert f"# {FEED}\n" in (project / "docs" / "feeds" / f"{FEED}.md").read_text()

@@ -7,6 +7,7 @@ import pytest
 
 from expectations import suites as suites_module
 from expectations.batch import Batch, batch_query
+from expectations.newest import PROVIDERS
 from expectations.suites import (
     IDENTITY,
     SUITES_FOLDER,
@@ -34,6 +35,12 @@ def test_a_parent_is_a_feed_and_has_the_columns_type():
         for column, parent in suite.parents.items():
             assert suite.contract.column(column).type == contract(parent).columns[0].type
             assert contract(parent).key[0] == contract(parent).columns[0].name
+
+
+def test_every_feed_leads_to_its_provider():
+    for feed, suite in suites().items():
+        assert suite.provider_by, feed
+        assert set(suite.provider_by) <= {"provider_id", *PROVIDERS}, feed
 
 
 def test_a_failing_row_is_named_by_no_personal_column():
@@ -97,3 +104,9 @@ def test_the_batch_is_made_of_spans_that_partitions_can_serve():
         " usage_timestamp >= '2026-01-05 00:00:00+00' and usage_timestamp < '2026-01-06 00:00:00+00'"
     )
     assert batch_query(Batch("usage_records", ())).endswith("where false")
+    scattered = tuple(date(2026, 1, day) for day in range(1, 31, 2))
+    assert batch_query(Batch("usage_records", scattered)).startswith(
+        "select * from raw.usage_records where"
+        " usage_timestamp >= '2026-01-01 00:00:00+00' and usage_timestamp < '2026-01-30 00:00:00+00'"
+        " and (usage_timestamp at time zone 'UTC')::date = any('{2026-01-01,2026-01-03,"
+    )
