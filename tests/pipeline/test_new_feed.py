@@ -30,8 +30,11 @@ assert report.rows_loaded == 1, report
 project = parse_project(folder, url.rpartition("/")[2])
 variables = {"as_of": "2026-06-01T00:00:00+00:00"}
 list(invoke(project, url, ["build", "--select", "stg_tower_leases"], variables))
-keys = {key.to_user_string() for key in build_defs().resolve_asset_graph().get_all_asset_keys()}
+graph = build_defs().resolve_asset_graph()
+keys = {key.to_user_string() for key in graph.get_all_asset_keys()}
 assert {"raw/tower_leases", "staging/stg_tower_leases"} <= keys
+checks = {check.to_user_string() for check in graph.asset_check_keys}
+assert {"raw/tower_leases:rent_has_a_currency", "raw/tower_leases:nothing_left_behind"} <= checks, checks
 """
 
 
@@ -48,7 +51,7 @@ def test_a_feed_is_added_as_the_page_says(make_database, tmp_path):
     for name in ("ingestion", "orchestration", "expectations", "dbt_project", "docs/feeds"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("target", "logs", "__pycache__"))
     page = (ROOT / "docs" / "adding_a_feed.md").read_text()
-    for language, kind in (("yaml", "contracts"), ("sql", "staging")):
+    for language, kind in (("yaml", "contracts"), ("sql", "staging"), ("yml", "feeds")):
         (place,) = set(re.findall(rf"Write `([^`]*/{kind}/[^`]+)`", page))
         (text,) = re.findall(rf"   ```{language}\n(.*?)   ```", page, re.DOTALL)
         (project / place).write_text(re.sub(r"^   ", "", text, flags=re.MULTILINE))
