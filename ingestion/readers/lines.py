@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import itertools
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,8 @@ NEWLINE = ord("\n")
 # A longer line is no row: in its place stands one that begins with CUT_MARK and says what it was.
 MAX_LINE_BYTES = 4 << 20
 SHOWN_BYTES = 200
+# What is kept for each line of a block takes more memory than an empty line itself.
+MAX_BLOCK_LINES = 1 << 20
 CUT_MARK = b"\x00cut\x00"
 
 
@@ -84,9 +87,20 @@ def whole_line_blocks(path: Path) -> Iterator[tuple[bytes, bool]]:
                 rest, following = _cut_line(rest, following, stream, path)
             if rest and not following:
                 rest, data = b"", data + rest + b"\n"
-            if data:
-                yield data, not following
+            *parts, last = _parts(data)
+            for part in parts:
+                yield part, False
+            if last:
+                yield last, not following
             block = following
+
+
+def _parts(data: bytes) -> list[bytes]:
+    """Whole lines in parts of at most MAX_BLOCK_LINES."""
+    if data.count(b"\n") <= MAX_BLOCK_LINES:
+        return [data]
+    cuts = [*line_starts(data)[:-1:MAX_BLOCK_LINES].tolist(), len(data)]
+    return [data[begin:end] for begin, end in itertools.pairwise(cuts)]
 
 
 def _cut_line(begin: bytes, following: bytes, stream: IO[bytes] | gzip.GzipFile, path: Path) -> tuple[bytes, bytes]:

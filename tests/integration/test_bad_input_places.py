@@ -214,30 +214,40 @@ HOSTILE_NAMES = [
 ]  # fmt: skip
 
 
+def write_under(folder, name, content, modified_at):
+    """Whether the file system takes the name; macOS's takes only UTF-8 and shorter paths."""
+    path = os.path.join(os.fsencode(folder), name)  # noqa: PTH118
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
+        with open(path, "w") as stream:  # noqa: PTH123
+            stream.write(content)
+    except OSError:
+        return False
+    os.utime(path, (modified_at,) * 2)
+    return True
+
+
 def test_hostile_file_names(warehouse, landing):
-    folder = os.fsencode(landing / FEED)
     source = land(landing, FEED, "source.csv", [usage("source")])
     template = source.read_text()
-    names = [*HOSTILE_NAMES, b"/".join([b"d" * 200] * 12) + b"/deep.csv"]
-    for i, name in enumerate(names):
-        path = os.path.join(folder, name)  # noqa: PTH118
-        os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
-        content = template if i % 3 else "usage_id\nx\n"
-        with open(path, "w") as stream:  # noqa: PTH123
-            stream.write(content.replace(identifier("source"), identifier(i)) + "\n" * i)
-        os.utime(path, (1_770_000_000 + i,) * 2)
     source.unlink()
+    names = []
+    for i, name in enumerate([*HOSTILE_NAMES, b"/".join([b"d" * 200] * 12) + b"/deep.csv"]):
+        good = template.replace(identifier("source"), identifier(i))
+        content = (good if i % 3 else "usage_id\nx\n") + "\n" * i
+        if write_under(landing / FEED, name, content, 1_770_000_000 + i):
+            names.append((name, bool(i % 3)))
+    assert len(names) >= len(HOSTILE_NAMES) - 1
     report = warehouse.load(FEED, landing)
     assert len(report.files) == len(names)
-    assert sum(file.rows_loaded for file in report.files) == len(names) - len(names[::3])
-    shown = warehouse.ask("select distinct file_name from raw.load_ledger")
+    assert sum(file.rows_loaded for file in report.files) == sum(is_good for _, is_good in names)
+    shown = {name for (name,) in warehouse.ask("select file_name from raw.load_ledger")}
     assert len(shown) == len(names)
-    assert all(name.isprintable() and len(name) <= 1000 for (name,) in shown)
-    assert {"new\\nline.csv", "not utf8 \\xff\\xfe.csv", "back\\\\slash.csv", "back\\\\xffslash.csv"} <= {
-        name for (name,) in shown
-    }
+    assert all(name.isprintable() and len(name) <= 1000 for name in shown)
+    assert {"new\\nline.csv", "back\\\\slash.csv", "back\\\\xffslash.csv"} <= shown
+    assert ("not utf8 \\xff\\xfe.csv" in shown) == (b"not utf8 \xff\xfe.csv" in dict(names))
     refusals = [file.refusal_reason for file in report.files if file.refusal_reason]
-    assert len(refusals) == len(names[::3])
+    assert len(refusals) == sum(not is_good for _, is_good in names)
     assert all(text.isprintable() for text in refusals)
     assert warehouse.load(FEED, landing).files == ()
 

@@ -49,6 +49,7 @@ def load_apart(warehouse, landing) -> int:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    print(f"peak memory: {done.stdout.strip()} MiB")
     return int(done.stdout)
 
 
@@ -57,16 +58,20 @@ def test_a_line_of_100_mb_is_one_quarantined_row_in_bounded_memory(warehouse, tm
     path = land(tmp_path, FEED, f"good.{suffix.removesuffix('.gz')}", [usage(i) for i in range(6)])
     lines = path.read_bytes().split(b"\n")
     path.unlink()
-    long = (b'a,b,"c' if "csv" in suffix else b'{"a": "') * 3 + b"x" * (100 << 20)
+    begin, megabyte = (b'a,b,"c' if "csv" in suffix else b'{"a": "') * 3, b"x" * (1 << 20)
+    digest, size = hashlib.sha256(begin + 100 * megabyte).hexdigest(), len(begin) + 100 * len(megabyte)
     target = tmp_path / FEED / f"long.{suffix}"
     with gzip.open(target, "wb", compresslevel=1) if suffix.endswith("gz") else target.open("wb") as stream:
-        stream.write(b"\n".join(lines[:4]) + b"\n" + long + b"\n" + b"\n".join(lines[4:]))
+        stream.write(b"\n".join(lines[:4]) + b"\n" + begin)
+        for _ in range(100):
+            stream.write(megabyte)
+        stream.write(b"\n" + b"\n".join(lines[4:]))
     os.utime(target, (1_770_000_000,) * 2)
     assert load_apart(warehouse, tmp_path) < MEMORY_LIMIT_MIB
     assert warehouse.balance() == {f"long.{suffix}": (7, 6, 1, 0)}
     ((number, text, reasons),) = warehouse.ask("select line_number, original_text, reasons from raw.quarantine")
     assert number == 5
-    assert text.startswith(f"[a line of {len(long)} bytes with the SHA-256 {hashlib.sha256(long).hexdigest()};")
+    assert text.startswith(f"[a line of {size} bytes with the SHA-256 {digest};")
     assert "expected a line of at most 4194304 bytes; the whole line is in the landed file" in reasons[0]
 
 

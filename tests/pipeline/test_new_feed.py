@@ -30,10 +30,11 @@ assert report.rows_loaded == 1, report
 project = parse_project(folder, url.rpartition("/")[2])
 variables = {"as_of": "2026-06-01T00:00:00+00:00"}
 list(invoke(project, url, ["build", "--select", "stg_tower_leases"], variables))
-keys = {key.to_user_string() for key in build_defs().resolve_asset_graph().get_all_asset_keys()}
+graph = build_defs().resolve_asset_graph()
+keys = {key.to_user_string() for key in graph.get_all_asset_keys()}
 assert {"raw/tower_leases", "staging/stg_tower_leases"} <= keys
-checks = {key.to_user_string() for key in build_defs().resolve_asset_graph().asset_check_keys}
-assert {"raw/tower_leases:rent_has_a_currency", "raw/tower_leases:overdue"} <= checks
+checks = {check.to_user_string().removeprefix("raw/tower_leases:") for check in graph.asset_check_keys}
+assert {"rent_has_a_currency", "overdue", "nothing_left_behind"} <= checks, checks
 """
 
 

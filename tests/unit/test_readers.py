@@ -88,6 +88,7 @@ def test_csv_reads_back_whatever_a_csv_writer_wrote(tmp_path_factory, rows, bloc
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "BLOCK_BYTES", block)
         patch.setattr(lines.read_block, "__defaults__", (block,))
+        patch.setattr(lines, "MAX_BLOCK_LINES", 2)
         found, _, broken = read_all(path)
     assert broken == {}
     assert {tuple(row.values()) for row in found.values()} == {
@@ -136,3 +137,21 @@ def test_parquet_values_as_text(tmp_path):
 def test_no_parquet_file_is_refused(tmp_path):
     with pytest.raises(FileRefused, match="expected a Parquet file"):
         read_all(write(tmp_path / "a.parquet", b"id,name\n"))
+
+
+def test_a_block_of_many_lines_comes_in_parts_and_a_long_line_is_cut(tmp_path, monkeypatch):
+    content = b"a\n" + b"\n" * 10 + b"b\n" + b"x" * 50 + b"\n" + b"c\n" + b"y" * 50
+    path = write(tmp_path / "a.csv", content)
+    monkeypatch.setattr(lines, "MAX_BLOCK_LINES", 4)
+    monkeypatch.setattr(lines, "MAX_LINE_BYTES", 20)
+    monkeypatch.setattr(lines.read_block, "__defaults__", (16,))
+    blocks = list(lines.whole_line_blocks(path))
+    assert [is_last for _, is_last in blocks] == [False] * (len(blocks) - 1) + [True]
+    assert max(block.count(b"\n") for block, _ in blocks) == 4
+    found = b"".join(block for block, _ in blocks).split(b"\n")
+    assert found[:12] == content.split(b"\n")[:12]
+    assert found[13:] == [b"c", found[14], b""]
+    for line, letter in ((found[12], b"x"), (found[14], b"y")):
+        assert line.startswith(lines.CUT_MARK + b"[a line of 50 bytes with the SHA-256 ")
+        assert line.endswith(letter)
+        assert "expected a line of at most 20 bytes" in lines.byte_problem(line)
