@@ -5,6 +5,6 @@ Not here: anything that the pipeline runs on; of the rest of `ingestion` it shar
 
 from __future__ import annotations
 
-from ingestion.sample.deliveries import Manifest, write_sample
+from ingestion.sample.deliveries import VERSION, Manifest, write_sample
 
-__all__ = ["Manifest", "write_sample"]
+__all__ = ["VERSION", "Manifest", "write_sample"]

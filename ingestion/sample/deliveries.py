@@ -38,6 +38,8 @@ FORMATS = {
 }
 # What lies before the usage detail comes in deliveries of about so many rows.
 HISTORY_ROWS = 200_000
+# Raised with every change of what is written, so that an older sample is not taken for a current one.
+VERSION = 2
 Progress = Callable[[str, int, int], None]
 
 
@@ -51,6 +53,7 @@ class Manifest:
     months: int
     history_months: int
     until: str
+    version: int = VERSION
     feeds: dict[str, FeedCounts] = field(default_factory=dict)
 
 

@@ -20,7 +20,7 @@ from ingestion.sample.tariffs import PLANS, plan_array
 
 # Records a day in force, before a service's own liveliness; a session stands for several small ones.
 RECORDS_PER_DAY = {"data": 0.42, "voice": 0.24, "sms": 0.08}
-MOST_RECORDS = 24_000_000
+MOST_RECORDS = 9_000_000
 # Weight of each local hour, private and business; weekends of businesses are quiet.
 HOURS_PRIVATE = np.array([3, 2, 1, 1, 1, 2, 3, 5, 6, 6, 6, 7, 8, 7, 7, 7, 8, 9, 11, 13, 14, 12, 8, 4], dtype=float)
 HOURS_BUSINESS = np.array(
@@ -122,11 +122,12 @@ class UsageMaker:
         return service, np.full(len(service), kind, dtype=np.int64), np.maximum(quantity, kind > 0), seconds
 
     def _seconds(self, rng: np.random.Generator, is_business: Bools, first: Ints, days: Ints) -> Ints:
-        """Local wall-clock seconds; a business's weekend days move to Friday, evenings lean to weekends at home."""
+        """Local wall-clock seconds; most of a business's weekend use moves to workdays, mornings at home sleep in."""
         day = first + (rng.random(len(first)) * days).astype(np.int64)
         weekday = (day + 3) % 7
         quiet = is_business & (weekday >= 5) & (rng.random(len(day)) < 0.8)
-        day = np.where(quiet, np.maximum(day - (weekday - 4), first), day)
+        workday = day - weekday + rng.integers(0, 5, len(day))
+        day = np.where(quiet & (workday >= first), workday, day)
         private = rng.choice(24, len(day), p=HOURS_PRIVATE / HOURS_PRIVATE.sum())
         noon = (weekday >= 5) & (private < 9) & (rng.random(len(day)) < 0.5)
         private = np.where(noon, private + 8, private)

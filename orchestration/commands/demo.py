@@ -17,7 +17,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from ingestion.sample import write_sample
+from ingestion.sample import VERSION, write_sample
 from orchestration.commands.run import PipelineResult, run_pipeline
 from orchestration.warehouse.connection import open_warehouse, without_password
 from orchestration.warehouse.settings import ROOT, Settings, read_settings
@@ -39,11 +39,12 @@ QUESTIONS = (
 
 
 def prepare_sample(folder: Path) -> dict[str, object]:
-    """Writes the sample, unless the one that lies there was made with the same arguments."""
+    """Writes the sample, unless the one that lies there was made by this version with the same arguments."""
     manifest_file = folder / "manifest.json"
     if manifest_file.exists():
         manifest: dict[str, object] = json.loads(manifest_file.read_text(encoding="utf-8"))
-        if (manifest["customers"], manifest["months"], manifest["seed"]) == (CUSTOMERS, MONTHS, SEED):
+        names = ("customers", "months", "seed", "version")
+        if tuple(manifest.get(name) for name in names) == (CUSTOMERS, MONTHS, SEED, VERSION):
             return manifest
     begun = time.monotonic()
     print("Writing a sample operator's files …", file=sys.stderr, flush=True)
