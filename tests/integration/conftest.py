@@ -1,4 +1,4 @@
-"""A disk that fills up, for the tests that need one.
+"""A disk that fills up, and one file landed in a database of the module's own, for the tests that need them.
 
 Not here: the server (tests/conftest.py).
 """
@@ -7,6 +7,9 @@ import resource
 from contextlib import contextmanager
 
 import pytest
+
+from tests.integration.landed import Landed
+from tests.integration.warehouse import Warehouse
 
 
 @pytest.fixture
@@ -26,3 +29,14 @@ def disk_with():
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     return limited
+
+
+@pytest.fixture(scope="module")
+def module_warehouse(make_database):
+    return Warehouse(make_database())
+
+
+@pytest.fixture
+def one(module_warehouse, tmp_path):
+    """Lands one file of the given bytes and loads it: its report, quarantine and raw rows."""
+    return Landed(module_warehouse, tmp_path)
