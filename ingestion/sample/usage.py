@@ -26,6 +26,7 @@ HOURS_PRIVATE = np.array([3, 2, 1, 1, 1, 2, 3, 5, 6, 6, 6, 7, 8, 7, 7, 7, 8, 9, 
 HOURS_BUSINESS = np.array(
     [1, 1, 1, 1, 1, 2, 4, 8, 12, 13, 13, 12, 10, 12, 13, 12, 11, 8, 4, 3, 2, 2, 1, 1], dtype=float
 )
+LONGEST_CALL_SECONDS = 4 * 3600
 KINDS = ("data", "voice", "sms")
 COUNTRIES = ("US", "MX", "CA", "GB", "IN", "CU")
 COUNTRY_SHARES = (0.965, 0.015, 0.008, 0.004, 0.006, 0.002)
@@ -116,6 +117,8 @@ class UsageMaker:
         whole = np.zeros(len(counts))
         np.add.at(whole, service, weight)
         quantity = (total[service] * weight / whole[service]).astype(np.int64)
+        if KINDS[kind] == "voice":
+            quantity = np.minimum(quantity, LONGEST_CALL_SECONDS)
         seconds = self._seconds(
             rng, plan_array("is_business")[np.maximum(plan, 0)][service], first[service], days[service]
         )
