@@ -18,7 +18,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export GX_ANALYTICS_ENABLED = false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo run ui psql stop clean quarantine replay sample generate test lint format lock
+.PHONY: help setup setup-dev demo run ui psql stop clean quarantine replay sample generate test bench lint format lock
 
 help: ## this list
 	@echo 'A data warehouse for telecom operators. Commands:'
@@ -64,6 +64,9 @@ generate: setup ## write dbt's sources and the feeds' pages from the contracts
 
 test: setup-dev ## every test, on a disposable PostgreSQL
 	@$(VENV_PYTHON) -m pytest $(ARGS)
+
+bench: setup-dev ## speed and endurance, written to docs/benchmarks.md (PART=loader or kill)
+	@$(VENV_PYTHON) -m benchmarks $(PART)
 
 lint: setup-dev ## ruff, mypy, sqlfluff, and generated files
 	@$(VENV_PYTHON) -m ruff check .

@@ -6,7 +6,7 @@ Not here: what an identity is (the contract says). A hash only nominates; the ro
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
@@ -17,9 +17,18 @@ from psycopg import sql
 
 from ingestion.contract import Contract
 from ingestion.encoding import uuid_bytes
+from ingestion.key_spool import KeySpool, Records
 from ingestion.partitions import leaf_name
+from ingestion.raw_tables import feed_columns
+
+Connection = psycopg.Connection[tuple[object, ...]]
 
 _EPOCH_DAY = 0
+# The candidates of a table are judged by one scan of it for so many.
+_LINES_AT_ONCE = 250_000
+# Earlier hashes come in slices, so many at once: 16 MiB.
+_COPY_HASHES = "copy raw.key_hashes (feed, day, load_id, part, hashes) from stdin (format binary)"
+_SLICE_BYTES, _SLICES_AT_ONCE = 1 << 20, 16
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -61,20 +70,6 @@ def identity_days(frame: pl.DataFrame, contract: Contract) -> NDArray[np.int32]:
     return frame[column].dt.date().to_physical().to_numpy().astype(np.int32)
 
 
-@dataclass
-class LoadedKeys:
-    """The hashes, days and line numbers of one load's good rows, gathered chunk by chunk."""
-
-    hashes: list[NDArray[np.uint64]] = field(default_factory=list)
-    days: list[NDArray[np.int32]] = field(default_factory=list)
-    lines: list[NDArray[np.int64]] = field(default_factory=list)
-
-    def add(self, frame: pl.DataFrame, contract: Contract, lines: NDArray[np.int64]) -> None:
-        self.hashes.append(identity_hashes(frame, contract))
-        self.days.append(identity_days(frame, contract))
-        self.lines.append(lines)
-
-
 @dataclass(frozen=True)
 class Losers:
     """What removing duplicates took away: of this load, of earlier loads by their id, and clashes by winner."""
@@ -84,129 +79,137 @@ class Losers:
     clashing: dict[UUID, int]
 
 
-def _candidates(
-    hashes: NDArray[np.uint64], days: NDArray[np.int32], earlier: dict[int, list[NDArray[np.uint64]]]
-) -> NDArray[np.bool_]:
-    """Which rows share their hash with another row of the load or of an earlier one on the same day."""
-    order = np.argsort(hashes, kind="stable")
-    same = hashes[order][1:] == hashes[order][:-1]
-    is_candidate = np.zeros(len(hashes), dtype=bool)
-    is_candidate[order[1:][same]] = True
-    is_candidate[order[:-1][same]] = True
-    for day, known in earlier.items():
-        on_day = np.flatnonzero(days == day)
-        is_candidate[on_day] |= np.isin(hashes[on_day], np.concatenate(known))
-    return is_candidate
+@dataclass(frozen=True)
+class _DayKeys:
+    """One day's records in a group, in the order of their hashes, and which share theirs with another row."""
+
+    records: Records
+    is_candidate: NDArray[np.bool_]
 
 
-def _earlier_hashes(
-    connection: psycopg.Connection[tuple[object, ...]], contract: Contract, days: list[int]
-) -> dict[int, list[NDArray[np.uint64]]]:
-    rows = connection.execute(
-        "select day - date '1970-01-01', hashes from raw.key_hashes"
-        " where feed = %s and day = any(select date '1970-01-01' + d from unnest(%s::integer[]) d)",
-        [contract.feed, days],
-    ).fetchall()
-    found: dict[int, list[NDArray[np.uint64]]] = {}
-    for day, hashes in rows:
-        found.setdefault(int(str(day)), []).append(np.frombuffer(bytes(hashes), dtype="<u8"))  # type: ignore[call-overload]
+def _by_day(group: Records) -> dict[int, _DayKeys]:
+    """A group's records by day. A hash stands for an identity and so for one day: repeats are found within it."""
+    group = group[np.argsort(group["day"], kind="stable")]
+    days, begins = np.unique(group["day"], return_index=True)
+    found = {}
+    for day, records in zip(days.tolist(), np.split(group, begins[1:]), strict=True):
+        ordered = records[np.argsort(records["hash"], kind="stable")]
+        same = ordered["hash"][1:] == ordered["hash"][:-1]
+        is_candidate = np.zeros(len(ordered), dtype=bool)
+        is_candidate[1:], is_candidate[:-1] = same, is_candidate[:-1] | same
+        found[day] = _DayKeys(ordered, is_candidate)
     return found
 
 
+def _mark_earlier(connection: Connection, contract: Contract, keys: dict[int, _DayKeys]) -> None:
+    """Marks the rows whose hash an earlier load has filed under the same day."""
+    with connection.cursor("earlier_hashes", binary=True) as cursor:
+        cursor.itersize = _SLICES_AT_ONCE
+        cursor.execute(
+            "select day - date '1970-01-01', substring(hashes from slice * %(bytes)s + 1 for %(bytes)s)"
+            " from raw.key_hashes, generate_series(0, (octet_length(hashes) - 1) / %(bytes)s) slice"
+            " where feed = %(feed)s and day = any(select date '1970-01-01' + d from unnest(%(days)s::integer[]) d)",
+            {"bytes": _SLICE_BYTES, "feed": contract.feed, "days": list(keys)},
+        )
+        for day, hashes in cursor:
+            own = keys[day]  # type: ignore[index]
+            own.is_candidate[np.isin(own.records["hash"], np.frombuffer(hashes, dtype="<u8"))] = True  # type: ignore[call-overload]
+
+
 def _file_hashes(
-    connection: psycopg.Connection[tuple[object, ...]],
-    contract: Contract,
-    load_id: UUID,
-    hashes: NDArray[np.uint64],
-    days: NDArray[np.int32],
+    connection: Connection, contract: Contract, load_id: UUID, keys: dict[int, _DayKeys], part: int
 ) -> None:
-    order = np.argsort(days, kind="stable")
-    distinct, begins = np.unique(days[order], return_index=True)
-    with connection.cursor() as cursor, cursor.copy("copy raw.key_hashes from stdin (format binary)") as copy:
-        copy.set_types(["text", "date", "uuid", "bytea"])
-        for day, rows in zip(distinct.tolist(), np.split(order, begins[1:]), strict=True):
+    with connection.cursor() as cursor, cursor.copy(_COPY_HASHES) as copy:
+        copy.set_types(["text", "date", "uuid", "int4", "bytea"])
+        for day, own in keys.items():
             date = np.datetime64(day, "D").item()
-            copy.write_row([contract.feed, date, load_id, hashes[rows].astype("<u8").tobytes()])
+            copy.write_row([contract.feed, date, load_id, part, own.records["hash"].tobytes()])
 
 
-def remove_duplicates(
-    connection: psycopg.Connection[tuple[object, ...]], contract: Contract, load_id: UUID, keys: LoadedKeys
-) -> Losers:
+def _candidate_lines(contract: Contract, keys: dict[int, _DayKeys]) -> dict[str, NDArray[np.int64]]:
+    """The candidates' lines by the table that holds them."""
+    found: dict[str, list[NDArray[np.int64]]] = {}
+    for day, own in keys.items():
+        if own.is_candidate.any():
+            month = str(np.datetime64(day, "D").astype("datetime64[M]"))
+            table = leaf_name(contract, month) if contract.partition_by else contract.feed
+            found.setdefault(table, []).append(own.records["line"][own.is_candidate])
+    return {table: np.concatenate(lines) for table, lines in sorted(found.items())}
+
+
+def remove_duplicates(connection: Connection, contract: Contract, load_id: UUID, keys: KeySpool) -> Losers:
     """Leaves one row per identity: of the later delivery, then the later line.
 
     Takes the feed's lock until the transaction ends, so that two loads at once judge one after the other.
     """
     connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [contract.feed])
-    if not keys.hashes:
-        return Losers(0, {}, {})
-    hashes, days, lines = np.concatenate(keys.hashes), np.concatenate(keys.days), np.concatenate(keys.lines)
-    earlier = _earlier_hashes(connection, contract, np.unique(days).tolist())
-    is_candidate = _candidates(hashes, days, earlier)
+    # A table that was just filled has no statistics: it would be sorted whole, and workers only add to the work.
+    connection.execute("set local enable_mergejoin = off; set local max_parallel_workers_per_gather = 0")
     own, others, clashing = 0, dict[UUID, int](), dict[UUID, int]()
-    for table, rows in _by_table(contract, days, np.flatnonzero(is_candidate)):
-        for loser, winner, is_clash, count in _delete_losers(
-            connection, contract, table, load_id, lines[rows].tolist()
-        ):
-            if loser == load_id:
-                own += count
-            else:
-                others[loser] = others.get(loser, 0) + count
-            if is_clash:
-                clashing[winner] = clashing.get(winner, 0) + count
-    _file_hashes(connection, contract, load_id, hashes, days)
+    candidates: dict[str, list[NDArray[np.int64]]] = {}
+    for part, group in enumerate(keys.groups()):
+        by_day = _by_day(group)
+        _mark_earlier(connection, contract, by_day)
+        _file_hashes(connection, contract, load_id, by_day, part)
+        for table, lines in _candidate_lines(contract, by_day).items():
+            candidates.setdefault(table, []).append(lines)
+    for table, parts in sorted(candidates.items()):
+        lines = np.concatenate(parts)
+        for begin in range(0, len(lines), _LINES_AT_ONCE):
+            slice_ = lines[begin : begin + _LINES_AT_ONCE]
+            for loser, winner, is_clash, count in _delete_losers(connection, contract, table, load_id, slice_):
+                if loser == load_id:
+                    own += count
+                else:
+                    others[loser] = others.get(loser, 0) + count
+                if is_clash:
+                    clashing[winner] = clashing.get(winner, 0) + count
+    connection.execute("reset enable_mergejoin; reset max_parallel_workers_per_gather")
     return Losers(own, others, clashing)
 
 
-def _by_table(
-    contract: Contract, days: NDArray[np.int32], rows: NDArray[np.int64]
-) -> list[tuple[str, NDArray[np.int64]]]:
-    """Candidate rows by the table that holds them."""
-    if len(rows) == 0:
-        return []
-    if contract.partition_by is None:
-        return [(contract.feed, rows)]
-    months = days[rows].astype("datetime64[D]").astype("datetime64[M]")
-    return [(leaf_name(contract, str(month)), rows[months == month]) for month in np.unique(months)]
-
-
 def _delete_losers(
-    connection: psycopg.Connection[tuple[object, ...]],
-    contract: Contract,
-    table: str,
-    load_id: UUID,
-    candidate_lines: list[int],
+    connection: Connection, contract: Contract, table: str, load_id: UUID, candidate_lines: NDArray[np.int64]
 ) -> list[tuple[UUID, UUID, bool, int]]:
     """Deletes all but the winner among the rows with a candidate's identity: (loser, winner, clash, rows)."""
     identity = sql.SQL(", ").join(map(sql.Identifier, contract.identity))
-    names = {"table": sql.Identifier("raw", table), "identity": identity}
-    connection.execute("drop table if exists pg_temp.candidate")
+    content = [name for name, _, _ in feed_columns(contract) if name not in ("_load_id", "_line_number")]
+    names: dict[str, sql.Composable] = {
+        "table": sql.Identifier("raw", table),
+        "identity": identity,
+        "content": sql.SQL(", ").join(sql.Identifier("stored", name) for name in content),
+    }
+    connection.execute("drop table if exists pg_temp.candidate, pg_temp.rival")
     connection.execute(
         sql.SQL(
             "create temporary table candidate on commit drop as select distinct {identity} from {table}"
-            " where _load_id = %s and _line_number = any(%s)"
+            " where _load_id = %s and _line_number = any(%s::bigint[])"
         ).format(**names),
-        [load_id, candidate_lines],
+        [load_id, "{" + ",".join(map(str, candidate_lines.tolist())) + "}"],
     )
     connection.execute("analyze pg_temp.candidate")
+    connection.execute(sql.SQL(_RIVALS).format(**names))
+    connection.execute(
+        sql.SQL("delete from {table} where ctid = any(array(select row_id from pg_temp.rival where place > 1))").format(
+            **names
+        )
+    )
     return connection.execute(  # type: ignore[return-value]
-        sql.SQL("""
-            with rival as (
-                select stored.ctid as row_id, stored._load_id,
-                    to_jsonb(stored) - '_load_id' - '_line_number' as content,
-                    row_number() over ranking as place,
-                    first_value(stored._load_id) over ranking as winner,
-                    first_value(to_jsonb(stored) - '_load_id' - '_line_number') over ranking as winning_content
-                from {table} as stored
-                join pg_temp.candidate using ({identity})
-                join raw.load_ledger on load_ledger.load_id = stored._load_id
-                window ranking as (
-                    partition by {identity} order by load_ledger.delivery_sequence desc, stored._line_number desc
-                )
-            ), deleted as (
-                delete from {table} as stored using rival
-                where stored.ctid = rival.row_id and rival.place > 1
-                returning rival._load_id, rival.winner, rival.content is distinct from rival.winning_content as is_clash
-            )
-            select _load_id, winner, is_clash, count(*)::integer from deleted group by 1, 2, 3
-            """).format(**names),
+        "select _load_id, winner, is_clash, count(*)::integer from pg_temp.rival where place > 1 group by 1, 2, 3"
     ).fetchall()
+
+
+_RIVALS = """
+    create temporary table rival on commit drop as
+    with stored as materialized (
+        select stored.ctid as row_id, stored._load_id, load_ledger.delivery_sequence, stored._line_number,
+            {identity}, row({content}) as content
+        from {table} as stored
+        join pg_temp.candidate using ({identity})
+        join raw.load_ledger on load_ledger.load_id = stored._load_id
+    )
+    select row_id, _load_id, row_number() over ranking as place, first_value(_load_id) over ranking as winner,
+        content is distinct from first_value(content) over ranking as is_clash
+    from stored
+    window ranking as (partition by {identity} order by delivery_sequence desc, _line_number desc)
+"""

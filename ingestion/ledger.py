@@ -53,14 +53,18 @@ class Tally:
         return sorted(name for name in self.columns if name not in known and not name.startswith("_quarantined_"))
 
 
-def open_entry(connection: Connection, delivery: Delivery, feed: str) -> None:
-    """The ledger's row, empty, so that quarantined rows can refer to it."""
-    connection.execute(
+def open_entry(connection: Connection, delivery: Delivery, feed: str) -> bool:
+    """The ledger's row, empty, so that quarantined rows can refer to it.
+
+    Waits for another worker that loads the same delivery; False if that one has loaded or refused it.
+    """
+    opened = connection.execute(
         "insert into raw.load_ledger (load_id, feed, file_name, delivery_sequence, status, rows_in_file, rows_loaded,"
         " rows_quarantined, rows_duplicate, rows_clashing, columns, unknown_columns, seconds_to_load)"
-        " values (%s, %s, %s, %s, 'loaded', 0, 0, 0, 0, 0, '{}', '{}', 0)",
+        " values (%s, %s, %s, %s, 'loaded', 0, 0, 0, 0, 0, '{}', '{}', 0) on conflict (load_id) do nothing",
         [delivery.load_id, feed, delivery.file.file_name, delivery.delivery_sequence],
     )
+    return opened.rowcount == 1
 
 
 def close_entry(connection: Connection, delivery: Delivery, contract: Contract, tally: Tally, seconds: float) -> None:
@@ -88,7 +92,7 @@ def refuse(connection: Connection, delivery: Delivery, feed: str, reason: str, t
     connection.execute(
         "insert into raw.load_ledger (load_id, feed, file_name, delivery_sequence, status, rows_in_file, rows_loaded,"
         " rows_quarantined, rows_duplicate, rows_clashing, columns, unknown_columns, refusal_reason, seconds_to_load)"
-        " values (%s, %s, %s, %s, 'refused', %s, 0, 0, 0, 0, %s, '{}', %s, %s)",
+        " values (%s, %s, %s, %s, 'refused', %s, 0, 0, 0, 0, %s, '{}', %s, %s) on conflict (load_id) do nothing",
         [
             delivery.load_id,
             feed,

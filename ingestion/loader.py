@@ -16,15 +16,19 @@ import psycopg
 
 from ingestion import ledger
 from ingestion.contract import Contract, contract
-from ingestion.duplicates import LoadedKeys, remove_duplicates
+from ingestion.duplicates import identity_days, identity_hashes, remove_duplicates
 from ingestion.encoding import encode_rows
 from ingestion.errors import FileLeft, FileRefused, told_plainly
+from ingestion.fast_road import WORTHWHILE_BYTES, EncodedRows, FastRoad, can_take
+from ingestion.key_spool import KeySpool
 from ingestion.landing import DEFAULT_QUIET_SECONDS, Delivery, LandedFile, discover, is_unchanged, record_findings
-from ingestion.partitions import PartitionMaker, split_by_leaf
+from ingestion.partitions import PartitionMaker, leaf_name, split_by_leaf
 from ingestion.personal import SubjectHasher
+from ingestion.quarantine import Quarantine
 from ingestion.raw_tables import create_raw_tables, feed_columns
-from ingestion.readers import TextChunk, open_reader
-from ingestion.rules import Judge, JudgedChunk
+from ingestion.readers import Reader, TextChunk, open_reader
+from ingestion.readers.csv_reader import CsvReader
+from ingestion.rules import Judge
 from ingestion.snapshots import close_missing
 from ingestion.walking import Finding
 from ingestion.writing import RowWriter
@@ -73,6 +77,10 @@ class LoadSettings:
     now: datetime
 
 
+class _LoadedMeanwhile(Exception):
+    """Another worker has loaded this delivery since it was discovered."""
+
+
 class FileLoad:
     """The load of one delivery: streams it into the raw table within the caller's transaction."""
 
@@ -87,8 +95,8 @@ class FileLoad:
         self._hasher = SubjectHasher(settings.pii_key)
         self._partitions = PartitionMaker(contract, settings.warehouse_url)
         self._sql_types = {name: sql_type for name, sql_type, _ in feed_columns(contract)}
-        self._keys = LoadedKeys()
-        self._quarantined: list[ledger.QuarantinedRow] = []
+        self._keys = KeySpool()
+        self._quarantine = Quarantine(connection, contract, delivery.load_id, self._hasher)
         self.tally = ledger.Tally()
 
     def run(self) -> None:
@@ -96,12 +104,11 @@ class FileLoad:
         started = time.monotonic()
         reader = open_reader(self._delivery.file.path)
         self._check_header(reader.header())
-        ledger.open_entry(self._connection, self._delivery, self._contract.feed)
+        if not ledger.open_entry(self._connection, self._delivery, self._contract.feed):
+            raise _LoadedMeanwhile
         with RowWriter(self._connection) as writer:
-            for chunk in reader.chunks():
-                self._take(chunk, writer)
+            self._read(reader, writer)
         self._check_bad_share()
-        ledger.quarantine(self._connection, self._delivery.load_id, self._contract.feed, self._quarantined)
         if "_quarantined_load_id" in self.tally.columns:
             ledger.mark_replayed(self._connection, self._contract, self._delivery.load_id)
         losers = remove_duplicates(self._connection, self._contract, self._delivery.load_id, self._keys)
@@ -129,7 +136,8 @@ class FileLoad:
     def _check_bad_share(self) -> None:
         share, limit = self.tally.bad_row_share, self._settings.max_bad_row_share
         if share > limit:
-            first = self._quarantined[0]
+            first = self._quarantine.first
+            assert first is not None
             raise FileRefused(
                 f"{self._delivery.file.file_name}: {self.tally.rows_quarantined} of {self.tally.rows_in_file} rows"
                 f" ({share:.1%}) break the contract of feed {self._contract.feed}; expected at most {limit:.0%};"
@@ -137,11 +145,40 @@ class FileLoad:
                 " or raise MAX_BAD_ROW_SHARE and replay it"
             )
 
+    def _read(self, reader: Reader, writer: RowWriter) -> None:
+        """Sends every row on its way: a large CSV by the fast road, what that leaves and all else by the plain one."""
+        is_large = self._delivery.file.size_bytes >= WORTHWHILE_BYTES
+        if not (is_large and isinstance(reader, CsvReader) and can_take(self._contract, reader.header())):
+            for chunk in reader.chunks():
+                self._take(chunk, writer)
+            return
+        road = FastRoad(self._contract, reader, self._delivery.load_id, self._settings.now)
+        for block in reader.blocks():
+            for rows in road.encode(block):
+                self._take_encoded(rows, writer)
+            if block.quoted:
+                self._take(reader.block_chunk(block, quoted_only=True), writer)
+            if (left := road.left_lines()) is not None:
+                self._take(reader.line_chunk(left), writer)
+        if (left := road.left_lines(least_bytes=0)) is not None:
+            self._take(reader.line_chunk(left), writer)
+        self.tally.touched_days |= road.touched_days
+
+    def _take_encoded(self, rows: EncodedRows, writer: RowWriter) -> None:
+        self.tally.rows_in_file += len(rows.lines)
+        self._keys.add(rows.hashes, rows.days, rows.lines)
+        for month, encoded in rows.by_month:
+            if month is not None:
+                self._partitions.ensure(month)
+            table = self._contract.feed if month is None else leaf_name(self._contract, month)
+            writer.add(table, tuple(self._sql_types), encoded)
+
     def _take(self, chunk: TextChunk, writer: RowWriter) -> None:
-        """Judges one chunk, sends its good rows on their way and keeps its bad ones."""
+        """Judges one chunk, sends its good rows on their way and sets its bad ones aside."""
         self.tally.columns.update(dict.fromkeys(chunk.columns.columns))
         judged = self._judge.judge(chunk)
-        self._set_aside(chunk, judged)
+        self._quarantine.take(chunk, judged, writer)
+        self.tally.rows_quarantined += len(chunk.broken) + len(judged.rejections)
         self.tally.rows_in_file += len(chunk.columns) + len(chunk.broken)
         if len(judged.typed) == 0:
             return
@@ -149,30 +186,12 @@ class FileLoad:
         frame = self._hasher.add_columns(judged.typed, self._contract).with_columns(
             pl.lit(str(self._delivery.load_id)).alias("_load_id"), pl.Series("_line_number", lines)
         )
-        self._keys.add(frame, self._contract, lines)
+        self._keys.add(identity_hashes(frame, self._contract), identity_days(frame, self._contract), lines)
         self.tally.touched_days |= self._days_of(frame)
         for table, month, rows in split_by_leaf(frame, self._contract):
             if month is not None:
                 self._partitions.ensure(month)
             writer.add(table, tuple(self._sql_types), encode_rows(rows, self._sql_types))
-
-    def _set_aside(self, chunk: TextChunk, judged: JudgedChunk) -> None:
-        for broken in chunk.broken:
-            subjects = self._hasher.subjects_of_text(broken.original_text)
-            self._quarantined.append(
-                ledger.QuarantinedRow(broken.line_number, broken.original_text, [broken.reason], subjects)
-            )
-        for rejection in judged.rejections:
-            values = chunk.columns.row(rejection.row, named=True)
-            self._quarantined.append(
-                ledger.QuarantinedRow(
-                    int(chunk.line_numbers[rejection.row]),
-                    chunk.original_text(rejection.row),
-                    rejection.reasons,
-                    self._hasher.subjects_of_row(values, self._contract),
-                )
-            )
-        self.tally.rows_quarantined += len(chunk.broken) + len(judged.rejections)
 
     def _days_of(self, frame: pl.DataFrame) -> set[date]:
         """UTC days of the contract's touched_by column."""
@@ -193,7 +212,8 @@ def _check_unchanged(file: LandedFile) -> None:
 
 def _load_delivery(
     connection: ledger.Connection, contract: Contract, delivery: Delivery, settings: LoadSettings
-) -> FileReport:
+) -> FileReport | None:
+    """Loads a delivery or refuses it; None if another worker did meanwhile."""
     load = FileLoad(connection, contract, delivery, settings)
     started = time.monotonic()
     refusal = None
@@ -201,6 +221,8 @@ def _load_delivery(
         with told_plainly(delivery.file.file_name), connection.transaction():
             load.run()
             _check_unchanged(delivery.file)
+    except _LoadedMeanwhile:
+        return None
     except FileRefused as reason:
         refusal = str(reason)
         ledger.refuse(connection, delivery, contract.feed, refusal, load.tally, time.monotonic() - started)
@@ -258,7 +280,8 @@ def load_feed(
         files = list[FileReport]()
         for delivery in deliveries:
             try:
-                files.append(_load_delivery(connection, chosen, delivery, settings))
+                if (report := _load_delivery(connection, chosen, delivery, settings)) is not None:
+                    files.append(report)
             except FileLeft as reason:
                 left.append(Finding(delivery.file.file_name, str(reason)))
         record_findings(connection, feed, left)

@@ -78,8 +78,8 @@ create table if not exists raw.key_hashes (
     feed text not null,
     day date not null,
     load_id uuid not null references raw.load_ledger,
-    hashes bytea not null,
-    primary key (feed, day, load_id)
+    part integer not null default 0,
+    hashes bytea not null
 );
 create table if not exists raw.landing_findings (
     feed text,
@@ -90,6 +90,9 @@ create table if not exists raw.landing_findings (
     last_seen_at timestamptz not null default clock_timestamp(),
     unique nulls not distinct (feed, file_name)
 );
+alter table raw.key_hashes add column if not exists part integer not null default 0;
+alter table raw.key_hashes drop constraint if exists key_hashes_pkey;
+create unique index if not exists key_hashes_parts on raw.key_hashes (feed, day, load_id, part);
 alter table raw.key_hashes alter column hashes set storage external;
 """
 
@@ -97,15 +100,15 @@ alter table raw.key_hashes alter column hashes set storage external;
 def feed_columns(contract: Contract) -> list[tuple[str, str, bool]]:
     """Name, SQL type and NOT NULL of every column of the raw table, in order.
 
-    Only the identity is NOT NULL: a row that takes an entity back need not repeat the rest.
+    Only the identity is NOT NULL: a row that takes an entity back need not repeat the rest. What finds a load's rows
+    stands first, where it is read without taking the row apart.
     """
-    columns: list[tuple[str, str, bool]] = []
+    columns: list[tuple[str, str, bool]] = [("_load_id", "uuid", True), ("_line_number", "bigint", True)]
     for column in contract.all_columns:
         columns.append((column.name, column.sql_type, column.name in contract.identity))
         if column.personal:
             columns.append((column.hmac_name, "text", False))
-    columns += [("_load_id", "uuid", True), ("_line_number", "bigint", True), ("_extra", "jsonb", False)]
-    return columns
+    return [*columns, ("_extra", "jsonb", False)]
 
 
 def _feed_table(contract: Contract) -> sql.Composed:

@@ -25,7 +25,7 @@ class RowWriter:
 
     def __init__(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
         self._connection = connection
-        self._buffers: dict[str, list[bytes]] = {}
+        self._buffers: dict[str, list[bytes | memoryview]] = {}
         self._sizes: dict[str, int] = {}
         self._columns: dict[str, tuple[str, ...]] = {}
         self._tasks: queue.Queue[Callable[[], None] | None] = queue.Queue(maxsize=2)
@@ -45,7 +45,12 @@ class RowWriter:
             self._buffers.clear()
             self._stop()
 
-    def add(self, table: str, columns: tuple[str, ...], rows: bytes) -> None:
+    def do(self, task: Callable[[], None]) -> None:
+        """Has the writer's thread carry out something else on the connection, between two COPYs."""
+        self._raise_error()
+        self._tasks.put(task)
+
+    def add(self, table: str, columns: tuple[str, ...], rows: bytes | memoryview) -> None:
         """Takes encoded rows for raw.<table>."""
         self._columns[table] = columns
         self._buffers.setdefault(table, []).append(rows)
@@ -67,10 +72,9 @@ class RowWriter:
         self._thread.join()
 
     def _flush(self, table: str) -> None:
-        self._raise_error()
         parts, columns = self._buffers.pop(table), self._columns[table]
         del self._sizes[table]
-        self._tasks.put(lambda: self._copy(table, columns, parts))
+        self.do(lambda: self._copy(table, columns, parts))
 
     def _raise_error(self) -> None:
         if self._error is not None:
@@ -84,7 +88,7 @@ class RowWriter:
                 except BaseException as error:  # handed to the caller's thread
                     self._error = error
 
-    def _copy(self, table: str, columns: tuple[str, ...], parts: list[bytes]) -> None:
+    def _copy(self, table: str, columns: tuple[str, ...], parts: list[bytes | memoryview]) -> None:
         command = sql.SQL("copy raw.{} ({}) from stdin (format binary)").format(
             sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
         )

@@ -193,6 +193,8 @@ def install(kind):
     ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
     site = subprocess.check_output([venv_python(), "-c", ask], universal_newlines=True).strip()
     write(os.path.join(site, "telecom-warehouse.pth"), ROOT + "\n")
+    if os.path.exists(os.path.join(ROOT, "ingestion", "fast_road.py")):
+        run([venv_python(), "-m", "ingestion.fast_road"], "compiling the fast reader")
     write(stamp(kind), fingerprint(kind))
     os.remove(marker())
 

@@ -9,6 +9,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,41 @@ class _QuotedRecord:
     problem: str = ""
 
 
+class Block:
+    """Whole records of a file: the first `size` bytes of `data`, and which of its records hold quotes."""
+
+    def __init__(self, data: bytes, first_line: int, is_last: bool) -> None:
+        self.data = data
+        self.first_line = first_line
+        self.quoted, self.line_count = _quoted_records(self, is_last)
+        self.size = len(data) if QUOTE not in data else int(self.starts[self.line_count])
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """Where each line begins, and the end."""
+        return line_starts(self.data)
+
+    @property
+    def rest(self) -> bytes:
+        """The beginning of a record that goes on in the next block."""
+        return self.data[self.size :]
+
+    def is_quoted(self) -> NDArray[np.bool_]:
+        """By line, whether it belongs to a record with quotes."""
+        mask = np.zeros(self.line_count, dtype=bool)
+        for record in self.quoted:
+            mask[record.first : record.last] = True
+        return mask
+
+
+@dataclass(frozen=True)
+class PlainLines:
+    """Lines without quotes, one after another in `data` (each with its newline), and their numbers."""
+
+    data: bytes
+    numbers: NDArray[np.int64]
+
+
 def _parse_quoted(block: bytes, starts: NDArray[np.int64], first: int, is_last_block: bool) -> _QuotedRecord | None:
     """The record that begins at line `first`; None if it goes on in the next block."""
     end = int(np.searchsorted(starts, starts[first] + MAX_QUOTED_RECORD_BYTES, side="right"))
@@ -55,17 +91,19 @@ def _parse_quoted(block: bytes, starts: NDArray[np.int64], first: int, is_last_b
     return _QuotedRecord(first, last, None if problem else fields, problem)
 
 
-def _quoted_records(block: bytes, starts: NDArray[np.int64], is_last_block: bool) -> tuple[list[_QuotedRecord], int]:
+def _quoted_records(block: Block, is_last_block: bool) -> tuple[list[_QuotedRecord], int]:
     """All records with quotes in a block, and the number of lines that are complete."""
-    if QUOTE not in block:
-        return [], len(starts) - 1
-    quotes = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == QUOTE)
+    data = block.data
+    if QUOTE not in data:
+        return [], data.count(b"\n")
+    starts = block.starts
+    quotes = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == QUOTE)
     records: list[_QuotedRecord] = []
     following = 0
     for line in np.unique(np.searchsorted(starts, quotes, side="right") - 1).tolist():
         if line < following:
             continue
-        record = _parse_quoted(block, starts, line, is_last_block)
+        record = _parse_quoted(data, starts, line, is_last_block)
         if record is None:
             return records, line
         records.append(record)
@@ -81,7 +119,6 @@ class CsvReader:
         self._blocks = whole_line_blocks(path)
         self._pending = b""
         self._is_last_block = False
-        self._lines_read = 0
         self._header: tuple[str, ...] | None = None
 
     def header(self) -> tuple[str, ...]:
@@ -99,84 +136,87 @@ class CsvReader:
                     f"{self._path.name}: line 1: expected column names, found no CSV ({error})"
                 ) from error
             self._header = normalise_header(names, self._path)
-            self._lines_read = 1
         return self._header
 
     def chunks(self) -> Iterator[TextChunk]:
+        for block in self.blocks():
+            yield self.block_chunk(block)
+
+    def blocks(self) -> Iterator[Block]:
+        """The file's records after the header, as they lie there."""
         self.header()
-        block = self._pending
+        data, first_line = self._pending, 2
         while True:
-            if block:
-                chunk, rest = self._read_block(block)
-                yield chunk
-                block = rest
+            if data:
+                block = Block(data, first_line, self._is_last_block)
+                yield block
+                first_line += block.line_count
+                data = block.rest
             if self._is_last_block:
                 return
             following, self._is_last_block = next(self._blocks, (b"", True))
-            block += following
+            data = data + following if data else following
 
-    def _read_block(self, block: bytes) -> tuple[TextChunk, bytes]:
-        """The records of a block, and the bytes of one that goes on in the next."""
-        starts = line_starts(block)
-        quoted, line_count = _quoted_records(block, starts, self._is_last_block)
-        first_line = self._lines_read + 1
-        self._lines_read += line_count
-        is_plain = np.ones(line_count, dtype=bool)
-        for record in quoted:
-            is_plain[record.first : record.last] = False
-        plain, plain_lines, broken = self._plain_lines(block, starts, is_plain, first_line)
-        frames, first_lines, last_lines = [plain], [plain_lines], [plain_lines + 1]
-        rows = self._quoted_rows(block, starts, quoted, first_line, broken)
-        if rows:
-            frames.append(self._frame([record.fields or [] for record in rows]))
-            first_lines.append(np.array([record.first for record in rows], dtype=np.int64))
-            last_lines.append(np.array([record.last for record in rows], dtype=np.int64))
-        firsts, lasts = np.concatenate(first_lines), np.concatenate(last_lines)
+    def block_chunk(self, block: Block, *, quoted_only: bool = False) -> TextChunk:
+        """All records of a block, or those with quotes."""
+        numbers = np.arange(block.first_line, block.first_line + block.line_count, dtype=np.int64)
+        if quoted_only:
+            plain = PlainLines(b"", numbers[:0])
+        elif block.quoted:
+            keep = ~block.is_quoted()
+            lengths = np.diff(block.starts[: block.line_count + 1])
+            data = np.frombuffer(block.data, dtype=np.uint8)[: block.size][np.repeat(keep, lengths)].tobytes()
+            plain = PlainLines(data, numbers[keep])
+        else:
+            plain = PlainLines(block.data[: block.size], numbers)
+        chunk = self.line_chunk(plain)
+        rows = self._quoted_rows(block, chunk.broken)
+        if not rows:
+            return chunk
+        plain_rows = len(chunk.columns)
 
         def original_text(row: int) -> str:
-            return printable(block[starts[firsts[row]] : starts[lasts[row]]]).rstrip("\r\n")
+            if row < plain_rows:
+                return chunk.original_text(row)
+            return _text_of(block, rows[row - plain_rows])
 
-        chunk = TextChunk(pl.concat(frames), firsts + first_line, original_text, broken)
-        return chunk, block[starts[line_count] :]
+        firsts = np.array([block.first_line + record.first for record in rows], dtype=np.int64)
+        frame = pl.concat([chunk.columns, self._frame([record.fields or [] for record in rows])])
+        return TextChunk(frame, np.concatenate((chunk.line_numbers, firsts)), original_text, chunk.broken)
 
-    def _plain_lines(
-        self, block: bytes, starts: NDArray[np.int64], is_plain: NDArray[np.bool_], first_line: int
-    ) -> tuple[pl.DataFrame, NDArray[np.int64], list[BrokenRow]]:
-        """The lines without quotes as a frame, their indices, and those that do not fit the header."""
-        line_count = len(is_plain)
-        data = np.frombuffer(block, dtype=np.uint8)
-        lengths = np.diff(starts[: line_count + 1])
-        commas = np.diff(np.searchsorted(np.flatnonzero(data == COMMA), starts[: line_count + 1]))
-        is_blank = (lengths == 1) | ((lengths == 2) & (data[starts[:line_count]] == ord("\r")))
-        expected = len(self._header or ())
-        is_candidate = is_plain & ~is_blank
-        is_bad = is_candidate & (commas != expected - 1)
+    def line_chunk(self, lines: PlainLines) -> TextChunk:
+        """Lines without quotes as a frame; those that do not fit the header are broken."""
+        data, starts = np.frombuffer(lines.data, dtype=np.uint8), line_starts(lines.data)
+        lengths = np.diff(starts)
+        commas = np.diff(np.searchsorted(np.flatnonzero(data == COMMA), starts))
+        is_filled = (lengths > 2) | (lengths == 2) & (data[np.maximum(starts[1:] - 2, 0)] != ord("\r"))
+        is_bad = is_filled & (commas != len(self._header or ()) - 1)
         problems = {
-            int(i): byte_problem(block[starts[i] : starts[i + 1]]) or self._field_problem(int(commas[i]) + 1)
+            int(i): byte_problem(lines.data[starts[i] : starts[i + 1]]) or self._field_problem(int(commas[i]) + 1)
             for i in np.flatnonzero(is_bad)
         }
-        for i in self._undecodable(block, starts, is_candidate & ~is_bad):
-            problems[i] = byte_problem(block[starts[i] : starts[i + 1]])
+        for i in self._undecodable(lines.data, starts, is_filled & ~is_bad):
+            problems[i] = byte_problem(lines.data[starts[i] : starts[i + 1]])
             is_bad[i] = True
-        broken = [
-            BrokenRow(first_line + i, printable(block[starts[i] : starts[i + 1]]).rstrip("\r\n"), problem)
-            for i, problem in sorted(problems.items())
-        ]
-        keep = is_candidate & ~is_bad
-        clean = block[: starts[line_count]]
-        if not keep.all():
-            clean = data[: starts[line_count]][np.repeat(keep, lengths)].tobytes()
-        return self._read_clean(clean), np.flatnonzero(keep), broken
+
+        def text(line: int) -> str:
+            return printable(lines.data[starts[line] : starts[line + 1]]).rstrip("\r\n")
+
+        broken = [BrokenRow(int(lines.numbers[i]), text(i), problem) for i, problem in sorted(problems.items())]
+        keep = is_filled & ~is_bad
+        clean = lines.data if keep.all() else data[np.repeat(keep, lengths)].tobytes()
+        kept = np.flatnonzero(keep)
+        return TextChunk(self._read_clean(clean), lines.numbers[kept], lambda row: text(int(kept[row])), broken)
 
     @staticmethod
-    def _undecodable(block: bytes, starts: NDArray[np.int64], candidates: NDArray[np.bool_]) -> list[int]:
-        if b"\x00" not in block:
+    def _undecodable(data: bytes, starts: NDArray[np.int64], candidates: NDArray[np.bool_]) -> list[int]:
+        if b"\x00" not in data:
             try:
-                block.decode("utf-8")
+                data.decode("utf-8")
                 return []
             except UnicodeDecodeError:
                 pass
-        return [int(i) for i in np.flatnonzero(candidates) if byte_problem(block[starts[i] : starts[i + 1]])]
+        return [int(i) for i in np.flatnonzero(candidates) if byte_problem(data[starts[i] : starts[i + 1]])]
 
     def _read_clean(self, clean: bytes) -> pl.DataFrame:
         """Lines that all have the header's number of fields and no quote."""
@@ -194,24 +234,16 @@ class CsvReader:
     def _field_problem(self, found: int) -> str:
         return f"expected {len(self._header or ())} fields as in the header, found {found}"
 
-    def _quoted_rows(
-        self,
-        block: bytes,
-        starts: NDArray[np.int64],
-        quoted: list[_QuotedRecord],
-        first_line: int,
-        broken: list[BrokenRow],
-    ) -> list[_QuotedRecord]:
+    def _quoted_rows(self, block: Block, broken: list[BrokenRow]) -> list[_QuotedRecord]:
         """The quoted records that fit the header; the others are added to `broken`."""
         expected = len(self._header or ())
         rows = []
-        for record in quoted:
+        for record in block.quoted:
             problem = record.problem
             if record.fields is not None and len(record.fields) != expected:
                 problem = self._field_problem(len(record.fields))
             if problem:
-                text = printable(block[starts[record.first] : starts[record.last]]).rstrip("\r\n")
-                broken.append(BrokenRow(first_line + record.first, text, problem))
+                broken.append(BrokenRow(block.first_line + record.first, _text_of(block, record), problem))
             else:
                 rows.append(record)
         return rows
@@ -222,3 +254,7 @@ class CsvReader:
             {name: [row[i] or None for row in rows] for i, name in enumerate(names)},
             schema=dict.fromkeys(names, pl.String),
         )
+
+
+def _text_of(block: Block, record: _QuotedRecord) -> str:
+    return printable(block.data[block.starts[record.first] : block.starts[record.last]]).rstrip("\r\n")

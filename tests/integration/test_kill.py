@@ -10,6 +10,10 @@ import time
 import psycopg
 import pytest
 
+from benchmarks.deliveries import differences, give_sequences, load_all, load_file_by_file
+from benchmarks.deliveries import state as deliveries_state
+from benchmarks.kill import kill_worker, prepare
+from ingestion.contract import contracts
 from ingestion.loader import load_feed
 from orchestration.warehouse.server import EmbeddedServer
 from tests.integration.landing import land, usage
@@ -121,3 +125,51 @@ def test_the_server_dies_in_mid_load_and_recovers(landing, tmp_path, undisturbed
 def _is_copying(url):
     with psycopg.connect(url) as connection:
         return connection.execute("select count(*) from pg_stat_progress_copy").fetchone() != (0,)
+
+
+@pytest.fixture(scope="module")
+def all_feeds(tmp_path_factory):
+    """The deliveries of a tiny sample operator, every feed, with later ones that overlap them."""
+    return prepare(tmp_path_factory.mktemp("operator"), customers=15, months=2)
+
+
+@pytest.fixture(scope="module")
+def every_feed_undisturbed(all_feeds, make_database):
+    url = make_database()
+    give_sequences(url, all_feeds)
+    load_all(all_feeds, url, [list(contracts())])
+    return deliveries_state(url)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_ten_random_orders_by_one_and_two_workers(all_feeds, make_database, every_feed_undisturbed, tmp_path, seed):
+    url = make_database()
+    give_sequences(url, all_feeds)
+    load_file_by_file(all_feeds, url, tmp_path / "aside", random.Random(seed), workers=1 + seed % 2)
+    assert differences(every_feed_undisturbed, deliveries_state(url)) == []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_killed_load_of_all_feeds(all_feeds, make_database, every_feed_undisturbed, workers):
+    url, rng = make_database(), random.Random(workers)
+    give_sequences(url, all_feeds)
+    killed = sum(kill_worker(all_feeds, url, rng, seconds=5.0, workers=workers) for _ in range(3))
+    assert killed >= 1
+    load_all(all_feeds, url, [list(contracts())])
+    assert differences(every_feed_undisturbed, deliveries_state(url)) == []
+
+
+def test_a_backend_that_is_terminated_in_mid_copy(landing, make_database, undisturbed):
+    url = make_database()
+    process, ended = start_load(landing, url), False
+    with psycopg.connect(url, autocommit=True) as connection:
+        while not ended and process.poll() is None:
+            for (pid,) in connection.execute(
+                "select pid from pg_stat_progress_copy where datname = current_database()"
+            ):
+                ended = connection.execute("select pg_terminate_backend(%s)", [pid]).fetchone() == (True,)
+                break
+    assert process.wait(timeout=60) != 0
+    assert ended
+    load_feed("usage_records", landing=landing, warehouse_url=url, pii_key=KEY)
+    assert state(url) == undisturbed
