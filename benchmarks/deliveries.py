@@ -9,7 +9,9 @@ import random
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import IO
 
 import psycopg
 from psycopg import sql
@@ -60,17 +62,19 @@ def give_sequences(url: str, landing: Path) -> None:
             discover(connection, contract, landing)
 
 
-def start_load(landing: Path, url: str, feeds: list[str]) -> subprocess.Popen[bytes]:
-    """A process that loads the feeds one after another."""
+def start_load(landing: Path, url: str, feeds: list[str], errors: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
+    """A process that loads the feeds one after another; what it says when it fails goes to `errors`."""
     command = [sys.executable, "-c", _LOAD, str(landing), url, KEY.hex(), *feeds]
-    return subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(command, stderr=errors or subprocess.DEVNULL)
 
 
 def load_all(landing: Path, url: str, orders: list[list[str]]) -> None:
     """Loads everything by one worker per order, all at once; a worker that fails is an error."""
-    workers = [start_load(landing, url, feeds) for feeds in orders]
-    if codes := [code for worker in workers if (code := worker.wait(timeout=300))]:
-        raise RuntimeError(f"workers ended with {codes}")
+    with tempfile.TemporaryFile() as errors:
+        workers = [start_load(landing, url, feeds, errors) for feeds in orders]
+        if codes := [code for worker in workers if (code := worker.wait(timeout=300))]:
+            errors.seek(0)
+            raise RuntimeError(f"workers ended with {codes}: {errors.read().decode()}")
 
 
 def load_file_by_file(landing: Path, url: str, aside: Path, rng: random.Random, workers: int) -> None:

@@ -9,6 +9,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import time
 from collections import Counter
 from datetime import date
@@ -27,18 +28,41 @@ KILLS = 50
 KILLS_A_ROUND = 6
 BACKENDS, SERVERS = 10, 4
 _COPYING = "select pid from pg_stat_progress_copy where datname = current_database()"
+_WORKING = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
 
 
-def kill_worker(landing: Path, url: str, rng: random.Random, seconds: float, workers: int) -> bool:
-    """Kills one of the workers by SIGKILL at a random moment of a load that takes about `seconds`."""
-    feeds = list(contracts())
-    processes = [start_load(landing, url, rng.sample(feeds, len(feeds))) for _ in range(workers)]
-    time.sleep(seconds * rng.uniform(0.1, 0.95))
+def kill_first(processes: list[subprocess.Popen[bytes]], url: str, rng: random.Random, seconds: float) -> bool:
+    """Kills the first by SIGKILL, at a random moment of the `seconds` after one has come to the database.
+
+    Waits for the others; False if the first had ended by itself.
+    """
+    with psycopg.connect(url, autocommit=True) as connection:
+        while processes[0].poll() is None and connection.execute(_WORKING).fetchone() == (0,):
+            time.sleep(0.001)
+    time.sleep(seconds * rng.random())
     was_running = processes[0].poll() is None
     processes[0].kill()
     for process in processes:
         process.wait(timeout=300)
     return was_running
+
+
+def kill_worker(landing: Path, url: str, rng: random.Random, seconds: float, workers: int) -> bool:
+    """Kills one of the workers of a load of every feed; False if it had ended."""
+    feeds = list(contracts())
+    processes = [start_load(landing, url, rng.sample(feeds, len(feeds))) for _ in range(workers)]
+    return kill_first(processes, url, rng, seconds)
+
+
+def kill_workers(landing: Path, url: str, rng: random.Random, seconds: float, workers: int, kills: int) -> int:
+    """Kills until `kills` came before a load's end, and says how many did; a shorter load is given less time."""
+    killed = 0
+    for _ in range(4 * kills):
+        if killed < kills:
+            was_running = kill_worker(landing, url, rng, seconds, workers)
+            killed += was_running
+            seconds *= 1.0 if was_running else 0.6
+    return killed
 
 
 def terminate_backend(landing: Path, url: str, rng: random.Random) -> bool:

@@ -1,6 +1,6 @@
 """How far each feed has come per provider, in `quality.freshness`: its newest event, when more is expected, overdue.
 
-Not here: who runs this when. Reads raw tables only; a row whose provider nobody knows speaks for none.
+Not here: who runs this when. Reads raw tables only; a row speaks for a provider if it can be no other's.
 """
 
 from __future__ import annotations
@@ -39,6 +39,10 @@ PROVIDERS = {
     "zone_id": "select zone_id as id, provider_id from raw.service_zones",
     "bill_id": "select bill_id as id, provider_id from raw.bills",
 }
+_ONE_PROVIDER = """
+    select id, (array_agg(provider_id))[1] as provider_id from ({}) as known
+    group by id having count(distinct provider_id) = 1
+"""
 _TIME_ZONES = """
     select distinct on (provider_id) provider_id, coalesce(time_zone, 'America/Chicago') as time_zone
     from raw.providers order by provider_id, updated_at desc
@@ -95,7 +99,7 @@ def _query(suite: Suite, is_recent: bool) -> str:
         if column == "provider_id":
             found.append("heard.provider_id")
         else:
-            known = f"(select distinct * from ({PROVIDERS[column]}) as known) as by_{i}"
+            known = f"({_ONE_PROVIDER.format(PROVIDERS[column])}) as by_{i}"
             joins += f" left join {known} on by_{i}.id = heard.{column}"
             found.append(f"by_{i}.provider_id")
     provider = f"coalesce({', '.join(found)})"

@@ -58,10 +58,11 @@ def open_entry(connection: Connection, delivery: Delivery, feed: str) -> bool:
 
     Waits for another worker that loads the same delivery; False if that one has loaded or refused it.
     """
+    # Without a target: two workers may meet on either unique key, the load or its sequence.
     opened = connection.execute(
         "insert into raw.load_ledger (load_id, feed, file_name, delivery_sequence, status, rows_in_file, rows_loaded,"
         " rows_quarantined, rows_duplicate, rows_clashing, columns, unknown_columns, seconds_to_load)"
-        " values (%s, %s, %s, %s, 'loaded', 0, 0, 0, 0, 0, '{}', '{}', 0) on conflict (load_id) do nothing",
+        " values (%s, %s, %s, %s, 'loaded', 0, 0, 0, 0, 0, '{}', '{}', 0) on conflict do nothing",
         [delivery.load_id, feed, delivery.file.file_name, delivery.delivery_sequence],
     )
     return opened.rowcount == 1
@@ -92,7 +93,7 @@ def refuse(connection: Connection, delivery: Delivery, feed: str, reason: str, t
     connection.execute(
         "insert into raw.load_ledger (load_id, feed, file_name, delivery_sequence, status, rows_in_file, rows_loaded,"
         " rows_quarantined, rows_duplicate, rows_clashing, columns, unknown_columns, refusal_reason, seconds_to_load)"
-        " values (%s, %s, %s, %s, 'refused', %s, 0, 0, 0, 0, %s, '{}', %s, %s) on conflict (load_id) do nothing",
+        " values (%s, %s, %s, %s, 'refused', %s, 0, 0, 0, 0, %s, '{}', %s, %s) on conflict do nothing",
         [
             delivery.load_id,
             feed,

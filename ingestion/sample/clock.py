@@ -83,9 +83,12 @@ def _months_before(until: date, months: int) -> date:
 
 
 def make_clock(months: int, seed: int, until: date, history_months: int | None = None) -> Clock:
-    """`months` calendar months of usage detail, the last one up to `until`; short spans have no longer history."""
+    """`months` calendar months of usage detail, the last one up to `until`; short spans have no longer history.
+
+    The history has two months at least: a month is billed in the next one.
+    """
     history = history_months or (HISTORY_MONTHS if months >= 15 else months)
-    return Clock(_months_before(until, months), until, seed, _months_before(until, max(history, months)))
+    return Clock(_months_before(until, months), until, seed, _months_before(until, max(history, months, 2)))
 
 
 def next_month(day: date) -> date:

@@ -103,7 +103,7 @@ def build_faults(clock: Clock, network: Network) -> Faults:
             exposure[hit[-1], month] += 1
     live_from, live_to = network.installed // DAY, np.full(len(network.kinds), NEVER, dtype=np.int64)
     live_from[planned] = NEVER
-    live_to[retired] = int(rng.integers(bounds[0] + 20, clock.last_ordinal - 10))
+    live_to[retired] = int(rng.integers(min(bounds[0] + 20, clock.last_ordinal - 11), clock.last_ordinal - 10))
     return Faults(faults, hit, exposure, live_from, live_to, retired, planned)
 
 

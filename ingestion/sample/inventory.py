@@ -186,7 +186,7 @@ def build_network(clock: Clock, geography: Geography, customers: int) -> Network
     serves = {
         (z, kind): np.array([i for i in range(count) if zones[i] == z and kinds[i] == kind], dtype=np.int64)
         for z in range(len(ZONES))
-        for kind in {part for access in ACCESS.values() for _, part in access}
+        for kind in sorted({part for access in ACCESS.values() for _, part in access})
     }
     return Network(
         ids, kinds, zone, np.array(parents, dtype=np.int64),

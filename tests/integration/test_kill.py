@@ -12,9 +12,10 @@ import pytest
 
 from benchmarks.deliveries import differences, give_sequences, load_all, load_file_by_file
 from benchmarks.deliveries import state as deliveries_state
-from benchmarks.kill import kill_worker, prepare
+from benchmarks.kill import kill_first, kill_workers, prepare
 from ingestion.contract import contracts
 from ingestion.loader import load_feed
+from ingestion.raw_tables import create_raw_tables
 from orchestration.warehouse.server import EmbeddedServer
 from tests.integration.landing import land, usage
 
@@ -73,19 +74,19 @@ def undisturbed(landing, make_database):
 
 
 def test_sigkill_at_random_moments(landing, make_database, undisturbed):
-    url, rng, killed = make_database(), random.Random(4), 0
+    url, rng = make_database(), random.Random(4)
     begun = time.monotonic()
     process = start_load(landing, make_database())
     assert process.wait(timeout=60) == 0
-    whole = time.monotonic() - begun
+    seconds, killed = time.monotonic() - begun, 0
+    with psycopg.connect(url, autocommit=True) as connection:
+        create_raw_tables(connection)
     for _ in range(8):
-        process = start_load(landing, url)
-        time.sleep(whole * rng.uniform(0.3, 0.95))
-        killed += process.poll() is None
-        process.kill()
-        process.wait()
+        was_running = kill_first([start_load(landing, url)], url, rng, seconds)
+        seconds *= 1.0 if was_running else 0.6
+        killed += was_running
         state(url)
-    assert killed >= 4
+    assert killed >= 2
     load_feed("usage_records", landing=landing, warehouse_url=url, pii_key=KEY)
     assert state(url) == undisturbed
 
@@ -153,8 +154,7 @@ def test_ten_random_orders_by_one_and_two_workers(all_feeds, make_database, ever
 def test_a_killed_load_of_all_feeds(all_feeds, make_database, every_feed_undisturbed, workers):
     url, rng = make_database(), random.Random(workers)
     give_sequences(url, all_feeds)
-    killed = sum(kill_worker(all_feeds, url, rng, seconds=5.0, workers=workers) for _ in range(3))
-    assert killed >= 1
+    assert kill_workers(all_feeds, url, rng, seconds=2.0, workers=workers, kills=3) == 3
     load_all(all_feeds, url, [list(contracts())])
     assert differences(every_feed_undisturbed, deliveries_state(url)) == []
 

@@ -4,6 +4,9 @@ import csv
 import gzip
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -15,6 +18,7 @@ from ingestion.check_digits import has_check_digit
 from ingestion.contract import contract, feeds
 from ingestion.sample import write_sample
 from ingestion.sample.geography import TRACTS
+from orchestration.warehouse.settings import ROOT
 from tests.unit.sample_files import manifest, newest, read
 
 UNTIL = date(2026, 9, 30)
@@ -47,6 +51,20 @@ def test_the_same_arguments_give_the_same_bytes(sample, tmp_path):
     assert files(tmp_path) == files(sample[0])
     write_sample(tmp_path, customers=60, months=3, seed=6, until=UNTIL)
     assert files(tmp_path) != files(sample[0])
+
+
+@pytest.mark.parametrize("hash_seed", ["1", "2"])
+def test_another_process_gives_the_same_bytes(sample, tmp_path, hash_seed):
+    """Python orders sets of text differently in each process."""
+    command = [sys.executable, "-m", "ingestion.sample", "--folder", str(tmp_path), "--customers", "60",
+               "--months", "3", "--seed", "5", "--until", UNTIL.isoformat()]  # fmt: skip
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    subprocess.run(command, check=True, cwd=ROOT, env=environment, capture_output=True)
+    assert files(tmp_path) == files(sample[0])
+
+
+def test_the_shortest_sample_has_bills(tmp_path):
+    assert write_sample(tmp_path, customers=10, months=1, seed=1, until=date(2026, 9, 12)).feeds["bills"].rows > 0
 
 
 def test_the_manifest_names_the_end_of_the_last_day(sample):
