@@ -25,7 +25,7 @@ from ingestion.landing import DEFAULT_QUIET_SECONDS, Delivery, LandedFile, disco
 from ingestion.partitions import PartitionMaker, leaf_name, split_by_leaf
 from ingestion.personal import SubjectHasher
 from ingestion.quarantine import Quarantine
-from ingestion.raw_tables import create_raw_tables, feed_columns
+from ingestion.raw_tables import create_raw_tables, feed_columns, refresh_statistics
 from ingestion.readers import Reader, TextChunk, open_reader
 from ingestion.readers.csv_reader import CsvReader
 from ingestion.rules import Judge
@@ -285,6 +285,7 @@ def load_feed(
             except FileLeft as reason:
                 left.append(Finding(delivery.file.file_name, str(reason)))
         record_findings(connection, feed, left)
+        refresh_statistics(connection, chosen, sum(file.rows_loaded for file in files))
         touched = connection.execute(
             "select distinct day from raw.touched_days where load_id = any(%s)", [[file.load_id for file in files]]
         ).fetchall()

@@ -13,6 +13,9 @@ from psycopg import sql
 
 from ingestion.contract import Contract, contracts
 
+# As autovacuum has it: statistics are stale once a tenth of the rows is new.
+STALE_SHARE = 0.1
+
 # One row a landed content; `load_ledger` gets its row when that content was loaded or refused.
 _BOOKKEEPING = """
 create table if not exists raw.feeds (
@@ -198,3 +201,18 @@ def create_raw_tables(connection: psycopg.Connection) -> None:
                 connection.execute(comment)
         _describe_feeds(connection)
         connection.execute(sql.SQL("comment on schema raw is {}").format(sql.Literal(fingerprint)))
+
+
+def refresh_statistics(
+    connection: psycopg.Connection[tuple[object, ...]], contract: Contract, rows_loaded: int
+) -> None:
+    """Lets the planner know of a load that changed the table much: guards and staging read it before autovacuum does.
+
+    Partitioned tables are read by day, leaf by leaf; sampling each leaf would cost more than it helps.
+    """
+    if contract.partition_by is not None or not rows_loaded:
+        return
+    known = connection.execute("select reltuples from pg_class where oid = %s::regclass", [f"raw.{contract.feed}"])
+    (rows_known,) = known.fetchone() or (0,)
+    if rows_loaded > STALE_SHARE * float(str(rows_known)):
+        connection.execute(sql.SQL("analyze {}").format(sql.Identifier("raw", contract.feed)))

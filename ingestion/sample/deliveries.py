@@ -212,7 +212,7 @@ def write_sample(
         months: calendar months of usage detail, the last one ending with `until`.
         seed: the same arguments give the same files, byte for byte.
         until: the last simulated day; default the last day of last month.
-        history_months: how far subscriptions, bills and daily samples reach; default 48, or `months` if under 15; at least 2.
+        history_months: how far subscriptions, bills and daily samples reach, 2 or more; default 48, `months` under 15.
         progress: called with what is written, how many steps are done and how many there are.
     """
     last_day = until or default_until()
