@@ -56,9 +56,11 @@ def test_the_daily_schedule(defs, tmp_path):
     assert (schedule.job_name, schedule.cron_schedule, schedule.execution_timezone) == (
         "warehouse", "0 3 * * *", "America/Chicago"
     )  # fmt: skip
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        tick = datetime(2026, 11, 2, 9, tzinfo=UTC)
-        context = dg.build_schedule_context(instance=instance, scheduled_execution_time=tick)
+    tick = datetime(2026, 11, 2, 9, tzinfo=UTC)
+    with (
+        dg.DagsterInstance.local_temp(str(tmp_path)) as instance,
+        dg.build_schedule_context(instance=instance, scheduled_execution_time=tick) as context,
+    ):
         (request,) = schedule.evaluate_tick(context).run_requests
         assert request.tags[AS_OF_TAG] == "2026-11-02T06:00:00+00:00"
         run = instance.create_run_for_job(defs.resolve_job_def("warehouse"))
@@ -76,9 +78,11 @@ def test_the_hourly_schedule_of_the_overdue_check(defs, tmp_path):
     assert (schedule.job_name, schedule.cron_schedule, schedule.execution_timezone) == (
         "freshness", "0 * * * *", "America/Chicago"
     )  # fmt: skip
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        tick = datetime(2026, 11, 2, 9, tzinfo=UTC)
-        context = dg.build_schedule_context(instance=instance, scheduled_execution_time=tick)
+    tick = datetime(2026, 11, 2, 9, tzinfo=UTC)
+    with (
+        dg.DagsterInstance.local_temp(str(tmp_path)) as instance,
+        dg.build_schedule_context(instance=instance, scheduled_execution_time=tick) as context,
+    ):
         (request,) = schedule.evaluate_tick(context).run_requests
         assert request.tags[AS_OF_TAG] == "2026-11-02T09:00:00+00:00"
         # It waits for no load: a run of the pipeline does not hold it up, only one of its own does.
