@@ -6,7 +6,9 @@ Not here: the kernel itself. The plain road (reader, rules, encoder) is the mean
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.contract import Column, Contract
+from ingestion.landing import LandedFile
 from ingestion.readers.csv_reader import Block, CsvReader, PlainLines
 from ingestion.rules import CLOCK_TOLERANCE, EARLIEST_DATE, LATEST_DATE
 
@@ -34,6 +37,7 @@ _WHOLE = 1 << 53
 _EPOCH = date(1970, 1, 1)
 _PATTERN = re.compile(r"(\\d|\[[A-Za-z0-9-]+\])\{(\d+)\}")
 _NO_MASK = np.zeros(0, dtype=bool)
+_HURRIED = threading.Event()
 
 
 @dataclass(frozen=True)
@@ -244,6 +248,19 @@ def _is_utf8(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def hurry(file: LandedFile) -> None:
+    """Has the kernel loaded on a thread of its own, while the file's content is hashed, if the file may need it."""
+    if file.size_bytes >= WORTHWHILE_BYTES and ".csv" in file.path.suffixes and not _HURRIED.is_set():
+        _HURRIED.set()
+        threading.Thread(target=_warm_up_quietly, name="kernel", daemon=True).start()
+
+
+def _warm_up_quietly() -> None:
+    """Whoever needs the kernel loads it again, and says what is wrong with it."""
+    with suppress(Exception):
+        warm_up()
 
 
 def warm_up() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -107,9 +108,12 @@ def content_sha256(path: Path) -> str:
 
 
 def discover(
-    connection: psycopg.Connection[tuple[object, ...]], contract: Contract, landing: Path, quiet_seconds: float = 0.0
-) -> tuple[list[Delivery], list[Finding]]:
+    connection: psycopg.Connection[tuple[object, ...]], contract: Contract, landing: Path, quiet_seconds: float = 0.0,
+    before_hashing: Callable[[LandedFile], None] = lambda _: None,
+) -> tuple[list[Delivery], list[Finding]]:  # fmt: skip
     """Gives every new content its delivery sequence; returns what is to be loaded, in that sequence, and findings.
+
+    `before_hashing` hears of each new file before it is read.
 
     Sequences are given once, in the order of modification time, then hash (one transaction). A file whose name, size
     and modification time are known is not read again.
@@ -131,6 +135,7 @@ def discover(
         for file in found:
             load_id = known.get((file.file_name, file.size_bytes, file.modified_at_ns))
             if load_id is None:
+                before_hashing(file)
                 try:
                     with told_plainly(file.file_name):
                         content = content_sha256(file.path)

@@ -19,7 +19,7 @@ from ingestion.contract import Contract, contract
 from ingestion.duplicates import identity_days, identity_hashes, remove_duplicates
 from ingestion.encoding import encode_rows
 from ingestion.errors import FileLeft, FileRefused, told_plainly
-from ingestion.fast_road import WORTHWHILE_BYTES, EncodedRows, FastRoad, can_take
+from ingestion.fast_road import WORTHWHILE_BYTES, EncodedRows, FastRoad, can_take, hurry
 from ingestion.key_spool import KeySpool
 from ingestion.landing import DEFAULT_QUIET_SECONDS, Delivery, LandedFile, discover, is_unchanged, record_findings
 from ingestion.partitions import PartitionMaker, leaf_name, split_by_leaf
@@ -276,7 +276,7 @@ def load_feed(
     settings = LoadSettings(warehouse_url, pii_key, max_bad_row_share, max_vanishing_share, now or datetime.now(UTC))
     with psycopg.connect(warehouse_url, autocommit=True) as connection:
         create_raw_tables(connection)
-        deliveries, left = discover(connection, chosen, landing, quiet_seconds)
+        deliveries, left = discover(connection, chosen, landing, quiet_seconds, hurry)
         files = list[FileReport]()
         for delivery in deliveries:
             try:
