@@ -101,6 +101,14 @@ def _by_day(group: Records) -> dict[int, _DayKeys]:
     return found
 
 
+def _are_among(own: NDArray[np.uint64], earlier: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which of the load's hashes are among earlier ones; both are in order, so each is looked up near the last."""
+    if not len(own) or not len(earlier):
+        return np.zeros(len(own), dtype=bool)
+    places = np.searchsorted(earlier, own)
+    return earlier[np.minimum(places, len(earlier) - 1)] == own
+
+
 def _mark_earlier(connection: Connection, contract: Contract, keys: dict[int, _DayKeys]) -> None:
     """Marks the rows whose hash an earlier load has filed under the same day."""
     with connection.cursor("earlier_hashes", binary=True) as cursor:
@@ -112,8 +120,8 @@ def _mark_earlier(connection: Connection, contract: Contract, keys: dict[int, _D
             {"bytes": _SLICE_BYTES, "feed": contract.feed, "days": list(keys)},
         )
         for day, hashes in cursor:
-            own = keys[day]  # type: ignore[index]
-            own.is_candidate[np.isin(own.records["hash"], np.frombuffer(hashes, dtype="<u8"))] = True  # type: ignore[call-overload]
+            own, earlier = keys[day], np.frombuffer(hashes, dtype="<u8")  # type: ignore[index,call-overload]
+            own.is_candidate[_are_among(own.records["hash"], earlier)] = True
 
 
 def _file_hashes(
@@ -143,8 +151,8 @@ def remove_duplicates(connection: Connection, contract: Contract, load_id: UUID,
     Takes the feed's lock until the transaction ends, so that two loads at once judge one after the other.
     """
     connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [contract.feed])
-    # A table that was just filled has no statistics: it would be sorted whole, and workers only add to the work.
-    connection.execute("set local enable_mergejoin = off; set local max_parallel_workers_per_gather = 0")
+    # A table that was just filled has no statistics: it would be sorted whole, or shared by more workers than cores.
+    connection.execute("set local enable_mergejoin = off; set local max_parallel_workers_per_gather = 1")
     own, others, clashing = 0, dict[UUID, int](), dict[UUID, int]()
     candidates: dict[str, list[NDArray[np.int64]]] = {}
     for part, group in enumerate(keys.groups()):
