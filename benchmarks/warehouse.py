@@ -10,6 +10,7 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -36,16 +37,21 @@ def bench_server() -> Iterator[EmbeddedServer]:
 @contextmanager
 def database(server: EmbeddedServer, name: str) -> Iterator[str]:
     """A fresh database with the raw tables, everything before it written to disk; dropped at the end."""
+    _say(server, "drop database if exists {} with (force)", name)
+    _say(server, "create database {}", name)
+    try:
+        with psycopg.connect(server.url(name), autocommit=True) as inside:
+            create_raw_tables(inside)
+            inside.execute("checkpoint")
+        yield server.url(name)
+    finally:
+        _say(server, "drop database {} with (force)", name)
+
+
+def _say(server: EmbeddedServer, command: LiteralString, name: str) -> None:
+    """On a connection of its own: the server may have been stopped since the last."""
     with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
-        connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
-        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        try:
-            with psycopg.connect(server.url(name), autocommit=True) as inside:
-                create_raw_tables(inside)
-            connection.execute("checkpoint")
-            yield server.url(name)
-        finally:
-            connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+        connection.execute(sql.SQL(command).format(sql.Identifier(name)))
 
 
 def machine() -> str:

@@ -105,8 +105,8 @@ def _are_among(own: NDArray[np.uint64], earlier: NDArray[np.uint64]) -> NDArray[
     """Which of the load's hashes are among earlier ones; both are in order, so each is looked up near the last."""
     if not len(own) or not len(earlier):
         return np.zeros(len(own), dtype=bool)
-    places = np.searchsorted(earlier, own)
-    return earlier[np.minimum(places, len(earlier) - 1)] == own
+    places = np.minimum(np.searchsorted(earlier, own), len(earlier) - 1)
+    return np.equal(earlier[places], own)
 
 
 def _mark_earlier(connection: Connection, contract: Contract, keys: dict[int, _DayKeys]) -> None:
