@@ -51,45 +51,46 @@ def test_the_overdue_checks_stand_apart_from_the_stages(defs):
     assert "overdue" not in steps_of("stage_ingest")
 
 
-def test_the_daily_schedule(defs, tmp_path):
+@pytest.fixture
+def scheduled(tmp_path):
+    """An instance, and a schedule's context at 3 in the morning in Chicago."""
+    tick = datetime(2026, 11, 2, 9, tzinfo=UTC)
+    with (
+        dg.DagsterInstance.local_temp(str(tmp_path)) as instance,
+        dg.build_schedule_context(instance=instance, scheduled_execution_time=tick) as context,
+    ):
+        yield instance, context
+
+
+def test_the_daily_schedule(defs, scheduled):
     schedule = defs.resolve_schedule_def("daily_warehouse")
     assert (schedule.job_name, schedule.cron_schedule, schedule.execution_timezone) == (
         "warehouse", "0 3 * * *", "America/Chicago"
     )  # fmt: skip
-    tick = datetime(2026, 11, 2, 9, tzinfo=UTC)
-    with (
-        dg.DagsterInstance.local_temp(str(tmp_path)) as instance,
-        dg.build_schedule_context(instance=instance, scheduled_execution_time=tick) as context,
-    ):
-        (request,) = schedule.evaluate_tick(context).run_requests
-        assert request.tags[AS_OF_TAG] == "2026-11-02T06:00:00+00:00"
-        run = instance.create_run_for_job(defs.resolve_job_def("warehouse"))
-        instance.report_dagster_event(
-            dg.DagsterEvent("PIPELINE_START", "warehouse", message="started"), run_id=run.run_id
-        )
-        assert f"run {run.run_id} of warehouse is still active" in schedule.evaluate_tick(context).skip_message
-        # One whose process is gone, and that nobody has failed yet, stands in nobody's way.
-        instance.add_run_tags(run.run_id, {PROCESS_TAG: f"{socket.gethostname()}:999999999"})
-        assert schedule.evaluate_tick(context).run_requests
+    instance, context = scheduled
+    (request,) = schedule.evaluate_tick(context).run_requests
+    assert request.tags[AS_OF_TAG] == "2026-11-02T06:00:00+00:00"
+    run = instance.create_run_for_job(defs.resolve_job_def("warehouse"))
+    instance.report_dagster_event(dg.DagsterEvent("PIPELINE_START", "warehouse", message="started"), run_id=run.run_id)
+    assert f"run {run.run_id} of warehouse is still active" in schedule.evaluate_tick(context).skip_message
+    # One whose process is gone, and that nobody has failed yet, stands in nobody's way.
+    instance.add_run_tags(run.run_id, {PROCESS_TAG: f"{socket.gethostname()}:999999999"})
+    assert schedule.evaluate_tick(context).run_requests
 
 
-def test_the_hourly_schedule_of_the_overdue_check(defs, tmp_path):
+def test_the_hourly_schedule_of_the_overdue_check(defs, scheduled):
     schedule = defs.resolve_schedule_def("hourly_freshness")
     assert (schedule.job_name, schedule.cron_schedule, schedule.execution_timezone) == (
         "freshness", "0 * * * *", "America/Chicago"
     )  # fmt: skip
-    tick = datetime(2026, 11, 2, 9, tzinfo=UTC)
-    with (
-        dg.DagsterInstance.local_temp(str(tmp_path)) as instance,
-        dg.build_schedule_context(instance=instance, scheduled_execution_time=tick) as context,
-    ):
-        (request,) = schedule.evaluate_tick(context).run_requests
-        assert request.tags[AS_OF_TAG] == "2026-11-02T09:00:00+00:00"
-        # It waits for no load: a run of the pipeline does not hold it up, only one of its own does.
-        for job, is_held_up in (("warehouse", False), ("freshness", True)):
-            run = instance.create_run_for_job(defs.resolve_job_def(job))
-            instance.report_dagster_event(dg.DagsterEvent("PIPELINE_START", job, message="started"), run_id=run.run_id)
-            assert bool(schedule.evaluate_tick(context).skip_message) is is_held_up
+    instance, context = scheduled
+    (request,) = schedule.evaluate_tick(context).run_requests
+    assert request.tags[AS_OF_TAG] == "2026-11-02T09:00:00+00:00"
+    # It waits for no load: a run of the pipeline does not hold it up, only one of its own does.
+    for job, is_held_up in (("warehouse", False), ("freshness", True)):
+        run = instance.create_run_for_job(defs.resolve_job_def(job))
+        instance.report_dagster_event(dg.DagsterEvent("PIPELINE_START", job, message="started"), run_id=run.run_id)
+        assert bool(schedule.evaluate_tick(context).skip_message) is is_held_up
 
 
 def test_an_import_opens_no_connection(monkeypatch):
