@@ -113,6 +113,15 @@ class Partitioning(BaseModel):
     granularity: Literal["month"]
 
 
+class Dirtying(BaseModel):
+    """Which entity's facts a row of the feed changes, whatever their day: its name, and the column of its id."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    entity: str
+    column: str
+
+
 class Contract(BaseModel):
     """The contract of one feed.
 
@@ -128,6 +137,7 @@ class Contract(BaseModel):
     columns: tuple[Column, ...]
     partition_by: Partitioning | None = None
     touched_by: str | None = None
+    dirties: Dirtying | None = None
     earliest_event: date = date(1900, 1, 1)
     expected_every: Duration
     grace: Duration
@@ -137,7 +147,8 @@ class Contract(BaseModel):
         names = [column.name for column in self.columns]
         if len(set(names)) != len(names):
             raise ValueError("a column is named twice")
-        for name in (*self.key, *([self.touched_by] if self.touched_by else [])):
+        dirtied_by = self.dirties.column if self.dirties else None
+        for name in (*self.key, *(name for name in (self.touched_by, dirtied_by) if name)):
             if name not in names:
                 raise ValueError(f"{name} is no column of the feed")
         for name in self.identity:

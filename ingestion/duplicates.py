@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 import numpy as np
@@ -19,7 +20,7 @@ from ingestion.contract import Contract
 from ingestion.encoding import uuid_bytes
 from ingestion.key_spool import KeySpool, Records
 from ingestion.partitions import leaf_name
-from ingestion.raw_tables import feed_columns
+from ingestion.raw_tables import dirtied_id, feed_columns, touched_day
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -72,11 +73,16 @@ def identity_days(frame: pl.DataFrame, contract: Contract) -> NDArray[np.int32]:
 
 @dataclass(frozen=True)
 class Losers:
-    """What removing duplicates took away: of this load, of earlier loads by their id, and clashes by winner."""
+    """What removing duplicates took away: of this load, of earlier loads by their id, and clashes by winner.
+
+    `days` and `entities` are those of other loads' rows: where the winner says otherwise, theirs change too.
+    """
 
     own: int
     earlier: dict[UUID, int]
     clashing: dict[UUID, int]
+    days: set[date]
+    entities: set[UUID]
 
 
 @dataclass(frozen=True)
@@ -154,6 +160,7 @@ def remove_duplicates(connection: Connection, contract: Contract, load_id: UUID,
     # A table that was just filled has no statistics: it would be sorted whole, or shared by more workers than cores.
     connection.execute("set local enable_mergejoin = off; set local max_parallel_workers_per_gather = 1")
     own, others, clashing = 0, dict[UUID, int](), dict[UUID, int]()
+    days, entities = set[date](), set[UUID]()
     candidates: dict[str, list[NDArray[np.int64]]] = {}
     for part, group in enumerate(keys.groups()):
         by_day = _by_day(group)
@@ -172,8 +179,11 @@ def remove_duplicates(connection: Connection, contract: Contract, load_id: UUID,
                     others[loser] = others.get(loser, 0) + count
                 if is_clash:
                     clashing[winner] = clashing.get(winner, 0) + count
+            for day, entity in connection.execute(_DISPLACED, [load_id]):
+                days |= {day} if day else set()  # type: ignore[arg-type]
+                entities |= {entity} if entity else set()  # type: ignore[arg-type]
     connection.execute("reset enable_mergejoin; reset max_parallel_workers_per_gather")
-    return Losers(own, others, clashing)
+    return Losers(own, others, clashing, days, entities)
 
 
 def _delete_losers(
@@ -186,6 +196,8 @@ def _delete_losers(
         "table": sql.Identifier("raw", table),
         "identity": identity,
         "content": sql.SQL(", ").join(sql.Identifier("stored", name) for name in content),
+        "day": touched_day(contract),
+        "entity": dirtied_id(contract),
     }
     connection.execute("drop table if exists pg_temp.candidate, pg_temp.rival")
     connection.execute(
@@ -207,16 +219,18 @@ def _delete_losers(
     ).fetchall()
 
 
+_DISPLACED = "select distinct day, entity_id from pg_temp.rival where place > 1 and _load_id <> %s"
 _RIVALS = """
     create temporary table rival on commit drop as
     with stored as materialized (
         select stored.ctid as row_id, stored._load_id, load_ledger.delivery_sequence, stored._line_number,
-            {identity}, row({content}) as content
+            {identity}, row({content}) as content, {day} as day, {entity} as entity_id
         from {table} as stored
         join pg_temp.candidate using ({identity})
         join raw.load_ledger on load_ledger.load_id = stored._load_id
     )
-    select row_id, _load_id, row_number() over ranking as place, first_value(_load_id) over ranking as winner,
+    select row_id, _load_id, day, entity_id,
+        row_number() over ranking as place, first_value(_load_id) over ranking as winner,
         content is distinct from first_value(content) over ranking as is_clash
     from stored
     window ranking as (partition by {identity} order by delivery_sequence desc, _line_number desc)

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from ingestion.contract import Contract
 from ingestion.landing import Delivery
+from ingestion.raw_tables import touched_day
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -139,18 +140,31 @@ def touch_days(connection: Connection, contract: Contract, load_id: UUID, days: 
         return
     if contract.is_versioned and column not in contract.identity:
         table, key = sql.Identifier("raw", contract.feed), sql.SQL(", ").join(map(sql.Identifier, contract.key))
-        day = sql.SQL("{}::date" if contract.column(column).type == "date" else "({} at time zone 'UTC')::date")
         rows = connection.execute(
             sql.SQL(
                 "select distinct {day} from {table} where {column} is not null"
                 " and ({key}) in (select {key} from {table} where _load_id = %s)"
-            ).format(day=day.format(sql.Identifier(column)), table=table, column=sql.Identifier(column), key=key),
+            ).format(day=touched_day(contract), table=table, column=sql.Identifier(column), key=key),
             [load_id],
         ).fetchall()
         days |= {row[0] for row in rows}  # type: ignore[misc]
     connection.execute(
         "insert into raw.touched_days (feed, day, load_id) select %s, day, %s from unnest(%s::date[]) day order by day",
         [contract.feed, load_id, sorted(days)],
+    )
+
+
+def dirty_entities(connection: Connection, contract: Contract, load_id: UUID, displaced: set[UUID]) -> None:
+    """Records the entities whose facts this load changes: those of its rows and of the rows that it displaced."""
+    if contract.dirties is None:
+        return
+    connection.execute(
+        sql.SQL(
+            "insert into raw.dirty_windows (entity, entity_id, load_id) select %(entity)s, id, %(load_id)s from ("
+            " select {column} as id from {table} where _load_id = %(load_id)s"
+            " union select unnest(%(displaced)s::uuid[])) as changed where id is not null order by id"
+        ).format(column=sql.Identifier(contract.dirties.column), table=sql.Identifier("raw", contract.feed)),
+        {"entity": contract.dirties.entity, "load_id": load_id, "displaced": list(displaced)},
     )
 
 

@@ -117,9 +117,12 @@ class FileLoad:
             self.tally.rows_closed = close_missing(
                 self._connection, self._contract, self._delivery, self._settings.max_vanishing_share
             )
-        ledger.touch_days(self._connection, self._contract, self._delivery.load_id, self.tally.touched_days)
+        days = self.tally.touched_days | losers.days
+        ledger.touch_days(self._connection, self._contract, self._delivery.load_id, days)
+        ledger.dirty_entities(self._connection, self._contract, self._delivery.load_id, losers.entities)
         ledger.close_entry(self._connection, self._delivery, self._contract, self.tally, time.monotonic() - started)
         ledger.move_to_duplicates(self._connection, losers.earlier, losers.clashing)
+        self.tally.rows_clashing = losers.clashing.get(self._delivery.load_id, 0)
 
     def _check_header(self, header: tuple[str, ...] | None) -> None:
         if header is None:

@@ -77,6 +77,15 @@ create table if not exists raw.touched_days (
     load_id uuid not null references raw.load_ledger,
     touched_at timestamptz not null default clock_timestamp()
 );
+create table if not exists raw.dirty_windows (
+    dirty_id bigint generated always as identity primary key,
+    entity text not null,
+    entity_id uuid not null,
+    valid_from timestamptz not null default '-infinity',
+    valid_to timestamptz not null default 'infinity',
+    load_id uuid not null references raw.load_ledger,
+    marked_at timestamptz not null default clock_timestamp()
+);
 create table if not exists raw.key_hashes (
     feed text not null,
     day date not null,
@@ -201,6 +210,19 @@ def create_raw_tables(connection: psycopg.Connection) -> None:
                 connection.execute(comment)
         _describe_feeds(connection)
         connection.execute(sql.SQL("comment on schema raw is {}").format(sql.Literal(fingerprint)))
+
+
+def touched_day(contract: Contract) -> sql.Composable:
+    """SQL of the UTC day that a row touches; null for a feed that touches none."""
+    if contract.touched_by is None:
+        return sql.SQL("null::date")
+    form = "{}::date" if contract.column(contract.touched_by).type == "date" else "({} at time zone 'UTC')::date"
+    return sql.SQL(form).format(sql.Identifier(contract.touched_by))
+
+
+def dirtied_id(contract: Contract) -> sql.Composable:
+    """SQL of the id of the entity whose facts a row changes; null for a feed that changes those of its days only."""
+    return sql.Identifier(contract.dirties.column) if contract.dirties else sql.SQL("null::uuid")
 
 
 def refresh_statistics(

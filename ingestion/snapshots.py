@@ -13,6 +13,7 @@ from psycopg import sql
 from ingestion.contract import Contract
 from ingestion.errors import FileRefused
 from ingestion.landing import Delivery
+from ingestion.raw_tables import dirtied_id, touched_day
 
 # The newest row of each key by what was delivered up to the snapshot; later deliveries may have been loaded before it.
 _CURRENT = """
@@ -99,20 +100,23 @@ def _mark_rows(
     delivery: Delivery,
     names: dict[str, sql.Composable],
 ) -> None:
-    """Takes the rows back that the snapshot lacks, and reports the days that they stood on."""
-    day: sql.Composable = sql.SQL("null::date")
-    if contract.touched_by:
-        form = "{}::date" if contract.column(contract.touched_by).type == "date" else "({} at time zone 'UTC')::date"
-        day = sql.SQL(form).format(sql.Identifier(contract.touched_by))
+    """Takes the rows back that the snapshot lacks, and reports their days and the entities that they dirty."""
+    dirties = contract.dirties
     connection.execute(
         sql.SQL(
             "with marked as (update {table} set is_deleted = true where is_deleted is not true"
-            " and ({key}) in (select {key} from pg_temp.living where not is_in_file) returning {day} as day)"
-            " insert into raw.touched_days (feed, day, load_id)"
-            " select distinct {feed}, day, %s::uuid from marked where day is not null"
-        ).format(day=day, feed=sql.Literal(contract.feed), **names),
-        [delivery.load_id],
-    )
+            " and ({key}) in (select {key} from pg_temp.living where not is_in_file)"
+            " returning {day} as day, {entity_id} as entity_id),"
+            " touched as (insert into raw.touched_days (feed, day, load_id)"
+            " select distinct {feed}, day, %(load_id)s::uuid from marked where day is not null)"
+            " insert into raw.dirty_windows (entity, entity_id, load_id)"
+            " select distinct {entity}, entity_id, %(load_id)s::uuid from marked where entity_id is not null"
+        ).format(
+            day=touched_day(contract), feed=sql.Literal(contract.feed), entity_id=dirtied_id(contract),
+            entity=sql.Literal(dirties.entity if dirties else None), **names,
+        ),
+        {"load_id": delivery.load_id},
+    )  # fmt: skip
 
 
 def _insert_closing_versions(

@@ -135,6 +135,28 @@ def test_a_moved_day_touches_the_old_day_too(warehouse, tmp_path):
     assert warehouse.ask("select distinct bill_version from raw.bills") == [(1,)]
 
 
+def test_a_charge_that_moves_touches_its_old_day_and_both_bills(warehouse, tmp_path):
+    def charge(name, bill, start):
+        return {"charge_id": identifier(name), "bill_id": identifier(bill), "bill_version": 1, "charge_type": "fee",
+                "charge_period_start": start, "amount": "1.00"}  # fmt: skip
+
+    land(tmp_path, "bill_charges", "1.csv", [charge("a", "x", "2026-01-01"), charge("b", "y", "2026-01-02")])
+    warehouse.load("bill_charges", tmp_path)
+    land(tmp_path, "bill_charges", "2.csv", [charge("a", "z", "2026-01-09")], modified_at=1_770_000_100)
+    report = warehouse.load("bill_charges", tmp_path)
+    assert report.touched_days == {date(2026, 1, 1), date(2026, 1, 9)}
+    assert report.files[0].rows_clashing == 1
+    dirty = "select entity, entity_id::text from raw.dirty_windows where load_id = %s and valid_from = '-infinity'"
+    assert set(warehouse.ask(dirty, report.files[0].load_id)) == {("bill", identifier(bill)) for bill in "xz"}
+    # A snapshot that lacks one charge says so of its bill.
+    kept = [charge("a", "z", "2026-01-09"), *(charge(i, "w", "2026-01-03") for i in range(30))]
+    land(tmp_path, "bill_charges", "full/3.csv", kept, modified_at=1_770_000_200)
+    report = warehouse.load("bill_charges", tmp_path)
+    assert report.files[0].rows_closed == 1
+    assert report.touched_days == {date(2026, 1, day) for day in (2, 3, 9)}
+    assert set(warehouse.ask(dirty, report.files[0].load_id)) == {("bill", identifier(bill)) for bill in "wyz"}
+
+
 def test_personal_values_have_hashes_and_quarantine_names_its_subjects(warehouse, tmp_path):
     bad = customer("cat", account_status="?", phone="555-0100")
     land(tmp_path, "customers", "a.csv", [*(customer(i, phone="555-0100") for i in range(9)), bad])
