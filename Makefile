@@ -65,7 +65,7 @@ generate: setup ## write dbt's sources and the feeds' pages from the contracts
 test: setup-dev ## every test, on a disposable PostgreSQL
 	@$(VENV_PYTHON) -m pytest $(ARGS)
 
-bench: setup-dev ## speed and endurance, written to docs/benchmarks.md (PART=loader or kill)
+bench: setup-dev ## speed and endurance, written to docs/benchmarks.md (PART=loader, kill or sample)
 	@$(VENV_PYTHON) -m benchmarks $(PART)
 
 lint: setup-dev ## ruff, mypy, sqlfluff, and generated files

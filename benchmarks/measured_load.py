@@ -37,7 +37,7 @@ def measure_load(landing: Path, url: str) -> LoadMeasure:
     return LoadMeasure(**json.loads(done.stdout))
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
     """The process's own peak: what getrusage says on Linux begins with the memory of the parent that started it."""
     status = Path("/proc/self/status")
     if status.exists() and (own := re.search(r"^VmHWM:\s*(\d+) kB", status.read_text(), re.MULTILINE)):
@@ -58,7 +58,7 @@ def main(landing: str, url: str) -> None:
     }
     if any(file.status != "loaded" for file in report.files):
         raise SystemExit(f"refused: {report.files}")
-    sys.stdout.write(json.dumps({"seconds": seconds, "peak_mib": _peak_mib(), **counted}))
+    sys.stdout.write(json.dumps({"seconds": seconds, "peak_mib": peak_mib(), **counted}))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The benchmark runs: a small version of its loader part, and the page it writes."""
+"""The benchmark runs: small versions of its parts, and the page it writes. The kill part in small is in test_kill."""
 
-from benchmarks import loader, report, usage_files, warehouse
+from benchmarks import loader, report, sample, usage_files, warehouse
 
 
 def test_the_loader_part_in_small(tmp_path, monkeypatch):
@@ -27,3 +27,12 @@ def test_the_generated_rows_are_the_same_each_time():
     one, other = usage_files.UsageMaker(1).chunk(1000), usage_files.UsageMaker(1).chunk(1000)
     assert one.equals(other)
     assert not one.equals(usage_files.UsageMaker(2).chunk(1000))
+
+
+def test_the_sample_part_in_small(tmp_path):
+    found = sample.measure(tmp_path / "sample", 30, 2)
+    assert found.rows["usage_records"] > 100
+    assert 0 < found.peak_mib < sample.PEAK_BAR_MIB
+    assert found.disk_mib > 0.1
+    assert not (tmp_path / "sample").exists()
+    assert f"| {found.rows['usage_records']:,} |" in sample.as_table(found, 30)
