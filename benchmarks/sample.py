@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.warehouse import BENCH_FOLDER, ROOT
+from ingestion.sample.usage import MOST_RECORDS
 
 CUSTOMERS, MONTHS = 100_000, 15
 PEAK_BAR_MIB = 2048
@@ -72,5 +73,5 @@ def as_table(found: SampleMeasure, customers: int) -> str:
 
 def run() -> None:
     found = measure(BENCH_FOLDER / "sample", CUSTOMERS, MONTHS)
-    said = f"{MONTHS} months of usage detail (coarser beyond 9 million records), 48 of bills and subscriptions."
+    said = f"{MONTHS} months of usage detail (coarser beyond {MOST_RECORDS:,} records), 48 of bills and subscriptions."
     report.write_part("sample", "The sample operator at its largest", f"{said}\n\n{as_table(found, CUSTOMERS)}")

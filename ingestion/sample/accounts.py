@@ -60,17 +60,18 @@ class Accounts:
     def months(self) -> Iterator[MonthBills]:
         """Every month of the history; one that is not billed yet has its usage only."""
         for month in range(len(self.bounds) - 1):
-            usage = self.usage.month(month) if month >= self.clock.detail_month else None
-            if int(self.bounds[month + 1]) + ISSUED_AFTER_DAYS > self.clock.last_ordinal:
-                nothing = pl.DataFrame()
-                yield MonthBills(month, usage, nothing, nothing, nothing)
-                continue
-            rng = self.clock.random(f"bills {month}")
-            charges = month_charges(
-                self.people, self.life, self.tariffs, self.rater, self.bounds, month, self.hardware, usage
-            )
-            charges = self._owners(charges)
-            yield self._month(rng, month, usage, self._mistaken(rng, month, charges))
+            yield self._bill(month)
+
+    def _bill(self, month: int) -> MonthBills:
+        usage = self.usage.month(month) if month >= self.clock.detail_month else None
+        if int(self.bounds[month + 1]) + ISSUED_AFTER_DAYS > self.clock.last_ordinal:
+            nothing = pl.DataFrame()
+            return MonthBills(month, usage, nothing, nothing, nothing)
+        rng = self.clock.random(f"bills {month}")
+        charges = month_charges(
+            self.people, self.life, self.tariffs, self.rater, self.bounds, month, self.hardware, usage
+        )
+        return self._month(rng, month, usage, self._mistaken(rng, month, self._owners(charges)))
 
     def _owners(self, charges: pl.DataFrame) -> pl.DataFrame:
         service = charges["service"].to_numpy()

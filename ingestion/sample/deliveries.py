@@ -6,7 +6,6 @@ Not here: what the rows say, and how rows are spoilt.
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from ingestion.contract import Contract, contract
@@ -83,10 +83,13 @@ def _write(path: Path, frame: pl.DataFrame, feed_contract: Contract, delivered_a
     if path.name.endswith(".parquet"):
         _typed(frame, feed_contract).write_parquet(path)
     else:
-        buffer = io.BytesIO()
-        frame.write_ndjson(buffer) if ".jsonl" in path.name else frame.write_csv(buffer)
-        content = buffer.getvalue()
-        path.write_bytes(gzip.compress(content, 1, mtime=0) if path.name.endswith(".gz") else content)
+        write = frame.write_ndjson if ".jsonl" in path.name else frame.write_csv
+        with path.open("wb") as file:
+            if path.name.endswith(".gz"):
+                with gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=file, mtime=0) as packed:
+                    write(packed)
+            else:
+                write(file)
     os.utime(path, (delivered_at.timestamp(), delivered_at.timestamp()))
 
 
@@ -128,10 +131,9 @@ class Lander:
         rows = self._hold_back(month, rows)
         spoilt = flawed(self.feed, rows, self.rng, self.counts)
         if self._earlier is not None and self.feed in REPEATED_SHARE:
-            again = self._earlier[: max(len(self._earlier) // 500, 1)]
-            self.counts.rows += len(again)
-            self.counts.repeated_rows += len(again)
-            spoilt = pl.concat([spoilt, again])
+            self.counts.rows += len(self._earlier)
+            self.counts.repeated_rows += len(self._earlier)
+            spoilt = pl.concat([spoilt, self._earlier])
         formats = FORMATS.get(self.feed, ("csv",))
         kind = formats[self.counts.files % len(formats)]
         path = self.folder / f"{self.feed}_{name}.{kind}"
@@ -140,7 +142,8 @@ class Lander:
             shutil.copy2(path, path.with_name(f"{self.feed}_{name}_again.{kind}"))
             self.counts.files += 1
         self.counts.files += 1
-        self._earlier = rows
+        # Gathered, not sliced: a slice would keep the whole delivery in memory.
+        self._earlier = rows[np.arange(max(len(rows) // 500, min(len(rows), 1)))]
 
     def _hold_back(self, month: int, rows: pl.DataFrame) -> pl.DataFrame:
         """Some rows of each delivery come with the next one."""
@@ -198,6 +201,7 @@ def _stream(operator: Operator, landers: dict[str, Lander], tell: Callable[[str]
             landers["usage_records"].add(made.month, made.usage.frame)
         for feed, rows in (("bills", made.bills), ("bill_charges", made.charges), ("payments", made.payments)):
             boxes[feed].add(made.month, rows)
+        del made, rows  # or they would stay while the next month is made
 
 
 def write_sample(

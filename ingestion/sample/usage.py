@@ -20,7 +20,7 @@ from ingestion.sample.tariffs import PLANS, plan_array
 
 # Records a day in force, before a service's own liveliness; a session stands for several small ones.
 RECORDS_PER_DAY = {"data": 0.42, "voice": 0.24, "sms": 0.08}
-MOST_RECORDS = 9_000_000
+MOST_RECORDS = 8_000_000
 # Weight of each local hour, private and business; weekends of businesses are quiet.
 HOURS_PRIVATE = np.array([3, 2, 1, 1, 1, 2, 3, 5, 6, 6, 6, 7, 8, 7, 7, 7, 8, 9, 11, 13, 14, 12, 8, 4], dtype=float)
 HOURS_BUSINESS = np.array(
