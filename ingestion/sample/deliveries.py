@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import IO, cast
 
 import numpy as np
 import polars as pl
@@ -87,7 +88,7 @@ def _write(path: Path, frame: pl.DataFrame, feed_contract: Contract, delivered_a
         with path.open("wb") as file:
             if path.name.endswith(".gz"):
                 with gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=file, mtime=0) as packed:
-                    write(packed)
+                    write(cast("IO[bytes]", packed))
             else:
                 write(file)
     os.utime(path, (delivered_at.timestamp(), delivered_at.timestamp()))
