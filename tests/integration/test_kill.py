@@ -81,12 +81,13 @@ def test_sigkill_at_random_moments(landing, make_database, undisturbed):
     seconds, killed = time.monotonic() - begun, 0
     with psycopg.connect(url, autocommit=True) as connection:
         create_raw_tables(connection)
-    for _ in range(8):
-        was_running = kill_first([start_load(landing, url)], url, rng, seconds)
-        seconds *= 1.0 if was_running else 0.6
-        killed += was_running
-        state(url)
-    assert killed >= 2
+    for _ in range(24):
+        if killed < 4:
+            was_running = kill_first([start_load(landing, url)], url, rng, seconds)
+            seconds *= 1.0 if was_running else 0.6
+            killed += was_running
+            state(url)
+    assert killed >= 4
     load_feed("usage_records", landing=landing, warehouse_url=url, pii_key=KEY)
     assert state(url) == undisturbed
 
