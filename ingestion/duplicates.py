@@ -228,6 +228,7 @@ _RIVALS = """
         from {table} as stored
         join pg_temp.candidate using ({identity})
         join raw.load_ledger on load_ledger.load_id = stored._load_id
+        where stored._line_number > 0
     )
     select row_id, _load_id, day, entity_id,
         row_number() over ranking as place, first_value(_load_id) over ranking as winner,

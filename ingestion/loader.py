@@ -29,7 +29,7 @@ from ingestion.raw_tables import create_raw_tables, feed_columns, refresh_statis
 from ingestion.readers import Reader, TextChunk, open_reader
 from ingestion.readers.csv_reader import CsvReader
 from ingestion.rules import Judge
-from ingestion.snapshots import close_missing
+from ingestion.snapshots import close_missing, record_keys
 from ingestion.walking import Finding
 from ingestion.writing import RowWriter
 
@@ -111,12 +111,13 @@ class FileLoad:
         self._check_bad_share()
         if "_quarantined_load_id" in self.tally.columns:
             ledger.mark_replayed(self._connection, self._contract, self._delivery.load_id)
+        if self._delivery.is_full_snapshot:
+            record_keys(self._connection, self._contract, self._delivery)
         losers = remove_duplicates(self._connection, self._contract, self._delivery.load_id, self._keys)
         self.tally.rows_duplicate = losers.own
-        if self._delivery.is_full_snapshot:
-            self.tally.rows_closed = close_missing(
-                self._connection, self._contract, self._delivery, self._settings.max_vanishing_share
-            )
+        self.tally.rows_closed = close_missing(
+            self._connection, self._contract, self._delivery, self._settings.max_vanishing_share
+        )
         days = self.tally.touched_days | losers.days
         ledger.touch_days(self._connection, self._contract, self._delivery.load_id, days)
         ledger.dirty_entities(self._connection, self._contract, self._delivery.load_id, losers.entities)

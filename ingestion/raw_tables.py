@@ -93,6 +93,11 @@ create table if not exists raw.key_hashes (
     part integer not null default 0,
     hashes bytea not null
 );
+create table if not exists raw.snapshots (
+    load_id uuid primary key references raw.load_ledger,
+    taken_at timestamptz not null,
+    keys uuid[] not null
+);
 create table if not exists raw.landing_findings (
     feed text,
     file_name text not null,

@@ -28,7 +28,8 @@ FADING, FADED = 0.4, 0.6
 INVOLUNTARY = 0.0012
 MOBILE_GROWTH, FIXED_GROWTH = 1.016, 1.008
 SEASON = (0.98, 0.96, 0.99, 0.98, 0.99, 1.0, 1.02, 1.02, 0.99, 1.0, 1.02, 1.05)
-CAMPAIGN_EVERY, CAMPAIGN_EFFECT = 3, -0.9
+# Of the unhappy, the share that a month's campaign picks.
+CAMPAIGN_SHARE, CAMPAIGN_EFFECT = 0.17, -0.9
 UNPAID = 9999
 
 
@@ -133,8 +134,7 @@ class Simulation:
         overage = self._consume(rng, month, share)
         self._pay(rng, month, overage, active)
         self._complain(rng, month, active)
-        if month % CAMPAIGN_EVERY == 1:
-            self._campaign(rng, month, active & (state.ended_day >= following) & ~state.intent)
+        self._campaign(month, active & (state.ended_day >= following) & ~state.intent)
 
     def _causes(self, month: int) -> dict[str, Floats]:
         """What weighs on each service as the month begins, between 0 and about 1."""
@@ -253,11 +253,11 @@ class Simulation:
         state.complaints = 0.5 * state.complaints + drawn[:, :3].sum(axis=1)
         state.fault = 0.5 * state.fault + outage
 
-    def _campaign(self, rng: np.random.Generator, month: int, open_to: Bools) -> None:
+    def _campaign(self, month: int, open_to: Bools) -> None:
         """A retention campaign to those who look unhappy; a fifth is held out at random."""
-        state = self.state
+        state, rng = self.state, self.clock.random(f"campaign {month}")
         unhappy = state.shocks + state.fault + state.complaints + state.overdue + rng.random(len(open_to)) * 0.6
-        chosen = np.flatnonzero(open_to & (unhappy > 0.9) & (rng.random(len(open_to)) < 0.5))
+        chosen = np.flatnonzero(open_to & (unhappy > 0.9) & (rng.random(len(open_to)) < CAMPAIGN_SHARE))
         control = rng.random(len(chosen)) < 0.2
         accepted = ~control & (rng.random(len(chosen)) < 0.3)
         state.treated[chosen[~control]] = 0.5

@@ -36,7 +36,7 @@ def files(folder):
 def longer(tmp_path_factory):
     """More customers and a longer history, for what is rare."""
     folder = tmp_path_factory.mktemp("longer")
-    write_sample(folder, customers=700, months=4, seed=5, until=UNTIL, history_months=24)
+    write_sample(folder, customers=900, months=4, seed=5, until=UNTIL, history_months=24)
     return folder
 
 
