@@ -1,4 +1,4 @@
-"""A warehouse that the whole pipeline built from a small sample, once for the session.
+"""Warehouses built from small samples, each once for the session: one by the whole pipeline, others without Dagster.
 
 Not here: tests.
 """
@@ -11,20 +11,31 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from ingestion.contract import contracts
+from ingestion.loader import load_feed
 from ingestion.sample import write_sample
 from orchestration.commands.run import PipelineResult, run_pipeline
+from orchestration.dbt_runner import invoke, parse_project
 from orchestration.warehouse.settings import Settings, read_settings
+from orchestration.windows import WINDOWED_FACTS
+from tests.second_road.world import World, read_world
 
 UNTIL = date(2026, 9, 30)
+# Seed, customers and last day: a clock is put forward within the second pair's months, and back within the third's.
+SAMPLES = [
+    (seed, customers, until)
+    for customers in (150, 600)
+    for seed, until in ((1, UNTIL), (7, date(2026, 3, 31)), (23, date(2025, 11, 30)))
+]
 
 
 @dataclass(frozen=True)
 class BuiltWarehouse:
-    """A warehouse, the files that it was built from, and how the run went."""
+    """A warehouse, the files that it was built from, and how the run went (None: built without Dagster)."""
 
     settings: Settings
     manifest: dict
-    result: PipelineResult
+    result: PipelineResult | None
 
     @property
     def url(self) -> str:
@@ -78,3 +89,45 @@ def make_sample(tmp_path_factory):
 def built_warehouse(make_sample, build_warehouse):
     landing, manifest = make_sample()
     return build_warehouse(landing, datetime.fromisoformat(manifest["as_of"]), manifest)
+
+
+def build_directly(settings: Settings) -> list[str]:
+    """Loads every feed and builds and tests every model, all in this process; what went wrong."""
+    for feed in contracts():
+        load_feed(
+            feed, landing=settings.landing_dir, warehouse_url=settings.warehouse_url, pii_key=b"k" * 32, quiet_seconds=0
+        )
+    project = parse_project(settings.warehouse_folder / "dbt", settings.warehouse_url.rpartition("/")[2])
+    variables: dict[str, object] = {
+        "as_of": settings.as_of.isoformat(),
+        "reporting_time_zone": settings.reporting_time_zone,
+        "reporting_currency": settings.reporting_currency,
+        "windows": dict.fromkeys(WINDOWED_FACTS, "all"),
+    }
+    events = invoke(project, settings.warehouse_url, ["build", "--exclude-resource-type", "unit_test"], variables)
+    return [event["info"]["msg"] for event in events if event["info"]["name"] in ("RunResultError", "RunResultFailure")]
+
+
+@pytest.fixture(scope="session", params=SAMPLES, ids=lambda sample: f"seed_{sample[0]}_{sample[1]}_customers")
+def any_warehouse(request, make_sample, make_database, tmp_path_factory):
+    """One of several operators' warehouses; the first is the one that the whole pipeline built."""
+    seed, customers, until = request.param
+    if request.param == SAMPLES[0]:
+        return request.getfixturevalue("built_warehouse")
+    landing, manifest = make_sample(seed=seed, customers=customers, until=until)
+    environment = {
+        "WAREHOUSE_URL": make_database(),
+        "WAREHOUSE_FOLDER": str(tmp_path_factory.mktemp("warehouse")),
+        "LANDING_DIR": str(landing),
+        "AS_OF": manifest["as_of"],
+    }
+    warehouse = BuiltWarehouse(read_settings(environment), manifest, None)
+    assert build_directly(warehouse.settings) == []
+    return warehouse
+
+
+@pytest.fixture(scope="session")
+def any_world(any_warehouse) -> World:
+    """The landed files of the same operator, read by code that shares nothing with the pipeline."""
+    settings = any_warehouse.settings
+    return read_world(settings.landing_dir, settings.as_of, settings.reporting_time_zone)
