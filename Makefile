@@ -18,7 +18,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export GX_ANALYTICS_ENABLED = false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo run ui psql stop clean quarantine replay sample generate test bench lint format lock
+.PHONY: help setup setup-dev demo run ui docs psql stop clean quarantine replay sample generate test bench lint format lock
 
 help: ## this list
 	@echo 'A data warehouse for telecom operators. Commands:'
@@ -39,6 +39,9 @@ run: setup ## the pipeline over LANDING_DIR against WAREHOUSE_URL
 
 ui: setup ## Dagster's pages on 127.0.0.1 (PORT=3000)
 	@$(RUN) ui $(PORT)
+
+docs: setup ## what every table and column means, as one page without network
+	@$(RUN) docs
 
 psql: setup ## a psql session on the warehouse (SQL='select 1' for one query)
 	@$(RUN) psql $(if $(SQL),-c "$$SQL")

@@ -20,13 +20,14 @@ def main(arguments: list[str]) -> int:
         print(f"usage: python -m orchestration {{{','.join(COMMANDS)}}}", file=sys.stderr)
         return 2
     from ingestion.errors import IngestionError
+    from orchestration.dbt_runner import DbtError
     from orchestration.warehouse.connection import WarehouseError
     from orchestration.warehouse.server import ServerError
     from orchestration.warehouse.settings import SettingsError
 
     try:
         return int(importlib.import_module(f"orchestration.commands.{arguments[0]}").main(arguments[1:]))
-    except (IngestionError, ServerError, SettingsError, WarehouseError) as error:
+    except (DbtError, IngestionError, ServerError, SettingsError, WarehouseError) as error:
         print(f"{arguments[0]}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -136,3 +136,18 @@ def test_the_job_is_started_from_the_page_and_builds_the_dashboard(ui, browser):
     assert rows == (3,)
     browser.open(f"{address}/assets/dashboards/operations_dashboard")
     browser.wait_for("return document.body.innerText.includes('One row per provider')")
+
+
+def test_the_documentation_is_one_page_that_needs_no_network(built_warehouse, browser, monkeypatch, capsys):
+    from orchestration.__main__ import main
+
+    settings = built_warehouse.settings
+    monkeypatch.setenv("WAREHOUSE_URL", settings.warehouse_url)
+    monkeypatch.setenv("WAREHOUSE_FOLDER", str(settings.warehouse_folder))
+    assert main(["docs"]) == 0
+    page = capsys.readouterr().out.strip()
+    browser.open(f"file://{page}#!/model/model.telecom.operations_dashboard")
+    browser.wait_for("return document.body.innerText.includes('One row per provider')")
+    browser.wait_for("return document.body.innerText.includes('overall_operations_health_score')")
+    asked = browser.run("return performance.getEntriesByType('resource').map(r => r.name)")
+    assert [address for address in asked if address.startswith("http")] == []
