@@ -48,16 +48,3 @@
         {%- endfor %})
     {%- endif -%}
 {%- endmacro %}
-
-{# Before the insert, in its transaction: what the fact holds for the windows goes. The table's first build must be whole. #}
-{% macro clear_window(condition, feed) -%}
-    {%- set is_there = execute and load_relation(this) is not none -%}
-    {%- if execute and (not is_there or flags.FULL_REFRESH) and windows_of(feed) != 'all' and not flags.EMPTY -%}
-        {{ exceptions.raise_compiler_error(
-            this ~ " is built whole, so it needs the window \"all\" of " ~ feed ~ "; found " ~ windows_of(feed)
-        ) }}
-    {%- endif -%}
-    {%- if is_there and not flags.FULL_REFRESH -%} delete from {{ this }} where {{ condition }}
-    {%- else -%} select 1
-    {%- endif -%}
-{%- endmacro %}

@@ -1,6 +1,11 @@
-{{ config(indexes=[
-    {'columns': ['customer_id', 'billing_period_start', 'bill_status']}, {'columns': ['provider_id', 'issued_on']}
-]) }}
+{{ config(
+    materialized='partition_replaced',
+    partition_by={'fields': 'billing_period_start', 'method': 'range', 'granularity': 'month', 'default_partition': true},
+    window='whole',
+    indexes=[
+        {'columns': ['customer_id', 'billing_period_start', 'bill_status']}, {'columns': ['provider_id', 'issued_on']}
+    ]
+) }}
 
 -- The newest issue of a bill is the bill.
 with bill as (

@@ -1,6 +1,7 @@
 {{ config(
-    materialized='incremental', incremental_strategy='append', on_schema_change='append_new_columns',
-    pre_hook="{{ clear_window(local_day_is_touched('network_performance', 'day_start_at'), 'network_performance') }}",
+    materialized='partition_replaced',
+    partition_by={'fields': 'performance_date', 'method': 'range', 'granularity': 'month', 'default_partition': true},
+    window={'feed': 'network_performance', 'local_day_start': 'day_start_at'},
     indexes=[{'columns': ['performance_date']}, {'columns': ['element_id', 'performance_date']}]
 ) }}
 

@@ -1,6 +1,7 @@
 {{ config(
-    materialized='incremental', incremental_strategy='append', on_schema_change='append_new_columns',
-    pre_hook="{{ clear_window(local_day_is_touched('usage_records', 'day_start_at'), 'usage_records') }}",
+    materialized='partition_replaced',
+    partition_by={'fields': 'usage_date', 'method': 'range', 'granularity': 'month', 'default_partition': true},
+    window={'feed': 'usage_records', 'local_day_start': 'day_start_at'},
     indexes=[{'columns': ['usage_date']}, {'columns': ['service_id', 'usage_date']}]
 ) }}
 

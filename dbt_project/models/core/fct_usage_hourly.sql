@@ -1,6 +1,7 @@
 {{ config(
-    materialized='incremental', incremental_strategy='append', on_schema_change='append_new_columns',
-    pre_hook="{{ clear_window(utc_day_is_touched('usage_records', 'usage_hour_at'), 'usage_records') }}",
+    materialized='partition_replaced',
+    partition_by={'fields': 'usage_hour_at', 'method': 'range', 'granularity': 'month', 'default_partition': true},
+    window={'feed': 'usage_records', 'utc_time': 'usage_hour_at'},
     indexes=[{'columns': ['usage_hour_at']}]
 ) }}
 

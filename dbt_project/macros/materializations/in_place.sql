@@ -1,0 +1,122 @@
+{# A table that keeps its identity: grants, policies, comments and the views of analysts stay as they are.
+
+   The rows are built aside, in a temporary table made from the contract, and only the differences are applied, in one
+   transaction: readers see the old rows or the new ones. A row is told by the model's key (see table_key); a table
+   without key is compared as a whole row. Equal rows are not touched, equal to the digit (1.0 is not 1.00). A column
+   that is new is added in place, empty until the rows follow. --full-refresh does the same; --empty changes no row. #}
+{% materialization in_place, adapter='postgres' %}
+    {%- set target = this.incorporate(type='table') -%}
+    {%- set key = table_key() -%}
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {%- do lock_model(target) -%}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+
+    {%- set kind = kind_of(target) -%}
+    {%- do refuse_other_kind(target, kind, ['r']) -%}
+    {%- set aside = create_aside(target, sql, key) -%}
+    {%- set columns = shape_of(aside) -%}
+    {%- if kind is none -%}
+        {%- do execute_sql("create table " ~ target ~ " (like " ~ aside ~ " including all excluding indexes)") -%}
+    {%- endif -%}
+    {%- if not (flags.EMPTY and kind is not none) -%}
+        {%- do execute_sql(
+            (config.get('sql_header') or '') ~ "insert into " ~ aside ~ " (" ~ column_list(columns) ~ ") select "
+            ~ column_list(columns) ~ " from (" ~ sql ~ "\n) as model_rows"
+        ) -%}
+        {%- do execute_sql("analyze " ~ aside) -%}
+    {%- endif -%}
+    {%- if kind is not none -%} {%- do loosen_shape(target, aside) -%} {%- endif -%}
+    {%- set changed = 0 if flags.EMPTY else apply_differences(target, aside, columns, key) -%}
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {%- do finish_table(target, aside, changed, kind is none) -%}
+    {%- do execute_sql("drop table " ~ aside) -%}
+    {%- do unlock_model(target) -%}
+    {%- do commit_transaction() -%}
+
+    {%- call noop_statement('main', 'CHANGED ' ~ changed, 'CHANGED', changed) -%} {{ sql }} {%- endcall -%}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+    {{ return({'relations': [target]}) }}
+{% endmaterialization %}
+
+{# Constraints, indexes, comments, grants and statistics, once the rows are there. #}
+{% macro finish_table(target, aside, changed, is_new) -%}
+    {%- if not is_new -%} {%- do commit_transaction() -%} {%- endif -%}
+    {%- do tighten_shape(target, aside) -%}
+    {%- do sync_indexes(target) -%}
+    {%- do apply_grants(target, config.get('grants'), should_revoke=not is_new) -%}
+    {%- do persist_docs(target, model) -%}
+    {%- do commit_transaction() -%}
+    {%- if kind_of(target) == 'p' -%}
+        {%- do analyze_partitioned(target) -%}
+    {%- elif changed -%}
+        {%- set rows = query_value("select greatest(reltuples, 0)::bigint from pg_class where oid = " ~ regclass(target)) -%}
+        {%- if changed * 10 > rows -%} {%- do execute_sql("analyze " ~ target) -%} {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{# A relation of another kind is in the way of the model: it is dropped only where nothing depends on it. #}
+{% macro refuse_other_kind(target, kind, expected) -%}
+    {%- if kind is not none and kind not in expected -%}
+        {%- set found = dependents_of(target) -%}
+        {%- if found -%}
+            {{ exceptions.raise_compiler_error(
+                target ~ " is of another kind (" ~ kind ~ ") and cannot be replaced in place; these depend on it: "
+                ~ found | join(', ') ~ ". Drop or move them first."
+            ) }}
+        {%- endif -%}
+        {{ exceptions.raise_compiler_error(
+            target ~ " is of another kind (" ~ kind ~ ") and cannot be replaced in place; nothing depends on it: drop it first."
+        ) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# Makes the rows of `target` those of `aside`, in the open transaction, touching only rows that differ; returns how many.
+   `condition` limits it to a part of the target (as `old`); `aside` then holds that part only. #}
+{% macro apply_differences(target, aside, columns, key, condition='true') -%}
+    {%- if not key -%} {{ return(apply_differences_of_whole_rows(target, aside, columns, condition)) }} {%- endif -%}
+    {%- set is_same = same_key(key) -%}
+    {%- set others = columns | rejectattr('name', 'in', key) | list -%}
+    {%- set deleted = execute_sql(
+        "delete from " ~ target ~ " as old where " ~ condition
+        ~ " and not exists (select 1 from " ~ aside ~ " as new where" ~ is_same ~ ")"
+    ) -%}
+    {%- set updated = 0 -%}
+    {%- if others -%}
+        {%- set assignments -%}
+            {%- for column in others %} {{ column.quoted }} = new.{{ column.quoted }}{{ ',' if not loop.last }}{% endfor -%}
+        {%- endset -%}
+        {%- set updated = execute_sql(
+            "update " ~ target ~ " as old set" ~ assignments ~ " from " ~ aside ~ " as new where " ~ condition
+            ~ " and" ~ is_same ~ " and row(" ~ column_list(others, 'old.') ~ ")::record *<> row("
+            ~ column_list(others, 'new.') ~ ")::record"
+        ) -%}
+    {%- endif -%}
+    {%- set inserted = execute_sql(
+        "insert into " ~ target ~ " (" ~ column_list(columns) ~ ") select " ~ column_list(columns) ~ " from " ~ aside
+        ~ " as new where not exists (select 1 from " ~ target ~ " as old where " ~ condition ~ " and" ~ is_same ~ ")"
+    ) -%}
+    {{ return(deleted + updated + inserted) }}
+{%- endmacro %}
+
+{% macro same_key(key) -%}
+    {%- for name in key %} new.{{ name }} = old.{{ name }}{{ ' and' if not loop.last }}{% endfor -%}
+{%- endmacro %}
+
+{# The same for rows without key: a row is as often there as in `aside`. #}
+{% macro apply_differences_of_whole_rows(target, aside, columns, condition) -%}
+    {%- set numbered -%}
+        row({{ column_list(columns) }})::text as content,
+        row_number() over (partition by row({{ column_list(columns) }})::text) as copy
+    {%- endset -%}
+    {%- set deleted = execute_sql(
+        "delete from " ~ target ~ " where (tableoid, ctid) in (select tableoid, ctid from (select tableoid, ctid, " ~ numbered
+        ~ " from " ~ target ~ " as old where " ~ condition ~ ") as old where not exists (select 1 from (select " ~ numbered
+        ~ " from " ~ aside ~ ") as new where new.content = old.content and new.copy = old.copy))"
+    ) -%}
+    {%- set inserted = execute_sql(
+        "insert into " ~ target ~ " (" ~ column_list(columns) ~ ") select " ~ column_list(columns) ~ " from (select *, "
+        ~ numbered ~ " from " ~ aside ~ ") as new where not exists (select 1 from (select " ~ numbered ~ " from " ~ target
+        ~ " as old where " ~ condition ~ ") as old where new.content = old.content and new.copy = old.copy)"
+    ) -%}
+    {{ return(deleted + inserted) }}
+{%- endmacro %}

@@ -1,0 +1,1 @@
+select thing_id, label from world.things
