@@ -16,7 +16,7 @@ UNKNOWN_ID = "00000000-0000-0000-0000-000000000000"
 # The facts that are replaced by windows, by the feed whose touched days they follow.
 WINDOWED_FACTS = {
     "usage_records": ("fct_usage_daily", "fct_usage_hourly"),
-    "network_performance": ("fct_network_performance_daily", "fct_element_availability_daily"),
+    "network_performance": ("fct_network_performance_daily", "fct_network_performance_hourly"),
 }
 # Per fact that names its parents: the day's column, the parent's id, its version key and its staging view.
 _LATE_PARENTS = {

@@ -1,48 +1,100 @@
 {{ config(
     materialized='partition_replaced',
     partition_by={'fields': 'availability_date', 'method': 'range', 'granularity': 'month', 'default_partition': true},
-    window={'feed': 'network_performance', 'local_day_start': 'day_start_at'},
+    window='whole',
     indexes=[{'columns': ['availability_date']}, {'columns': ['element_id', 'availability_date']}]
 ) }}
 
-with measured as (
-    select
-        performance_date, day_start_at, day_end_at, element_id, element_key, provider_id, zone_id, installed_on,
-        coalesce(sum(interval_seconds) filter (where not is_whole_day), 0) as short_seconds,
-        coalesce(sum(interval_seconds - availability_seconds) filter (where not is_whole_day), 0) as short_down_seconds,
-        coalesce(sum(interval_seconds) filter (where is_whole_day), 0) as long_seconds,
-        coalesce(sum(interval_seconds - availability_seconds) filter (where is_whole_day), 0) as long_down_seconds
-    from {{ ref('int_performance__samples') }}
-    where availability_seconds is not null
-        and {{ time_is_near('network_performance', 'measurement_timestamp') }}
-        and {{ local_day_is_touched('network_performance', 'day_start_at') }}
-    group by 1, 2, 3, 4, 5, 6, 7, 8
+-- The days of an element begin with the first that its provider's network was watched on, and end with the last that is
+-- over at AS_OF. An element that is not known (yet) has the days for which samples came.
+with watched as (
+    select element.element_id, min(fact.performance_date) as first_date
+    from (
+        select distinct on (element_id) element_id, provider_id
+        from {{ ref('dim_network_element') }}
+        where element_id <> {{ unknown_id() }}
+        order by element_id, valid_from desc
+    ) as element
+    inner join (
+        select provider_id, min(performance_date) as performance_date
+        from {{ ref('fct_network_performance_daily') }}
+        group by provider_id
+        union all
+        select outage.provider_id, min({{ local_day('outage.outage_start', 'provider.time_zone') }})
+        from {{ ref('fct_outage') }} as outage
+        inner join {{ ref('dim_provider') }} as provider using (provider_id)
+        group by outage.provider_id
+    ) as fact using (provider_id)
+    group by element.element_id
 ),
 
--- Where samples overlap the shorter ones decide; a day's sample speaks for the rest of the day only.
-combined as (
+candidate as (
+    select element.element_id, element.time_zone, day::date as availability_date, element.in_service,
+        element.unplanned_unsampled, element.planned_unsampled
+    from watched
+    inner join {{ ref('int_availability__elements') }} as element using (element_id)
+    cross join lateral generate_series(
+        watched.first_date::timestamp, {{ last_ended_day('element.time_zone') }}::timestamp, interval '1 day'
+    ) as day
+    union all
+    select element_id, '{{ var("reporting_time_zone") }}', performance_date, '{(,)}', '{}', '{}'
+    from {{ ref('int_availability__samples') }}
+    where not exists (
+        select from {{ ref('dim_network_element') }} as element where element.element_id = int_availability__samples.element_id
+    )
+),
+
+dated as (
     select
         *,
-        short_seconds + greatest(long_seconds - short_seconds, 0) as seconds_measured,
-        short_down_seconds
-        + least(greatest(long_seconds - short_seconds, 0), greatest(long_down_seconds - short_down_seconds, 0))
-            as seconds_down,
-        case
-            when installed_on > performance_date then 0
-            else extract(epoch from day_end_at - day_start_at)
-        end as seconds_in_service
-    from measured
+        {{ day_start('availability_date', 'time_zone') }} as day_start_at,
+        {{ day_start('availability_date + 1', 'time_zone') }} as day_end_at
+    from candidate
+),
+
+day as (
+    select
+        dated.availability_date,
+        dated.day_start_at,
+        dated.day_end_at,
+        dated.element_id,
+        round({{ seconds_within('dated.in_service', 'dated.day_start_at', 'dated.day_end_at') }}) as seconds_in_service,
+        coalesce(sample.sampled_seconds, 0) as sampled_seconds,
+        round({{ seconds_within('dated.unplanned_unsampled * dated.in_service', 'dated.day_start_at', 'dated.day_end_at') }})
+            as failed_seconds,
+        round({{ seconds_within('dated.planned_unsampled * dated.in_service', 'dated.day_start_at', 'dated.day_end_at') }})
+            as stopped_seconds,
+        coalesce(sample.sampled_down_seconds - sample.sampled_planned_seconds, 0) as sampled_unplanned_seconds,
+        coalesce(sample.sampled_planned_seconds, 0) as sampled_planned_seconds
+    from dated
+    left join {{ ref('int_availability__samples') }} as sample
+        on sample.element_id = dated.element_id and sample.performance_date = dated.availability_date
+),
+
+-- Nothing lasts longer than the time in service.
+bounded as (
+    select
+        *,
+        least(seconds_in_service, sampled_seconds + failed_seconds + stopped_seconds) as seconds_measured,
+        least(seconds_in_service, round(sampled_unplanned_seconds) + failed_seconds) as seconds_down
+    from day
+    where seconds_in_service > 0
 )
 
 select
-    performance_date as availability_date,
-    day_start_at,
-    element_id,
-    element_key,
-    provider_id,
-    zone_id,
-    seconds_in_service::bigint as seconds_in_service,
-    seconds_measured::bigint as seconds_measured,
-    seconds_down::bigint as seconds_down,
-    greatest(seconds_in_service - seconds_measured, 0)::bigint as seconds_not_measured
-from combined
+    bounded.availability_date,
+    bounded.day_start_at,
+    bounded.element_id,
+    coalesce(element.element_key, {{ unknown_key() }}) as element_key,
+    coalesce(element.provider_id, {{ unknown_id() }}) as provider_id,
+    coalesce(element.zone_id, {{ unknown_id() }}) as zone_id,
+    bounded.seconds_in_service::bigint as seconds_in_service,
+    bounded.seconds_measured::bigint as seconds_measured,
+    bounded.seconds_down::bigint as seconds_down,
+    least(bounded.seconds_measured - bounded.seconds_down, round(bounded.sampled_planned_seconds) + bounded.stopped_seconds)::bigint
+        as seconds_planned_down,
+    (bounded.seconds_in_service - bounded.seconds_measured)::bigint as seconds_not_measured
+from bounded
+left join {{ ref('dim_network_element') }} as element
+    on element.element_id = bounded.element_id
+    and {{ holds_at('element', "(bounded.day_end_at - interval '1 microsecond')") }}
