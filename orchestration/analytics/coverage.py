@@ -36,7 +36,7 @@ class Footprint:
         shape = shape_of(self)
         if shape is None:
             return np.zeros(len(places.longitude), dtype=bool)
-        if self.area is None and self.longitude is not None and self.latitude is not None:
+        if self.area is None and not (self.longitude is None or self.latitude is None or self.radius_km is None):
             return distance_km(self.longitude, self.latitude, places.longitude, places.latitude) <= self.radius_km
         inside: Bools = shapely.intersects_xy(shape, places.longitude, places.latitude)
         return inside

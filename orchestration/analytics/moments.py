@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 @dataclass(frozen=True)
 class Moment:
-    """A local day and the instant at which it is looked at: its end, or AS_OF within it."""
+    """A local day and the instant at which it is looked at: its last one, or AS_OF."""
 
     day: date
     at: datetime
@@ -22,7 +22,7 @@ class Moment:
 def month_moments(as_of: datetime, time_zone: str, months: int) -> list[Moment]:
     """The ends of the last `months` local months that were over by AS_OF, and AS_OF itself.
 
-    The state at a moment is that of the last instant before it. An AS_OF at a month's end is that month's end.
+    An AS_OF at a month's end is that month's end.
     """
     zone = ZoneInfo(time_zone)
     as_of_day = (as_of - timedelta(microseconds=1)).astimezone(zone).date()
@@ -31,7 +31,7 @@ def month_moments(as_of: datetime, time_zone: str, months: int) -> list[Moment]:
     if as_of == datetime.combine((first + timedelta(days=32)).replace(day=1), time(), zone):
         months -= 1
     for _ in range(months):
-        end = datetime.combine(first, time(), zone).astimezone(UTC)
-        moments.append(Moment(first - timedelta(days=1), end, False))
+        last = datetime.combine(first, time(), zone).astimezone(UTC) - timedelta(microseconds=1)
+        moments.append(Moment(first - timedelta(days=1), last, False))
         first = (first - timedelta(days=1)).replace(day=1)
     return moments[::-1]

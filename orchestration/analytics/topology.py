@@ -38,7 +38,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Risk:
-    """What the failure of one element or link does; `redundant_path_count` is None for what has no path, and for cores."""
+    """What the failure of one element or link does; cores and what has no path have no `redundant_path_count`."""
 
     kind: str
     entity_id: str
