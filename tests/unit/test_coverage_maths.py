@@ -1,4 +1,4 @@
-"""Coverage: areas against closed formulas, places against distances, overlaps by hand, and what holds for any circles."""
+"""Coverage: areas by other formulas, places by distances, overlaps by hand, and what holds for any circles."""
 
 import json
 import math
