@@ -82,7 +82,6 @@ BLOCK_RANGES = {
     "fct_usage_hourly": "usage_hour_at",
     "fct_network_performance_daily": "day_start_at",
     "fct_element_availability_daily": "day_start_at",
-    "fct_support_ticket": "created_at",
 }
 
 

@@ -2,7 +2,10 @@
     materialized='partition_replaced',
     partition_by={'fields': 'availability_date', 'method': 'range', 'granularity': 'month', 'default_partition': true},
     window={'feed': 'network_performance', 'local_day_start': 'day_start_at'},
-    indexes=[{'columns': ['availability_date']}, {'columns': ['element_id', 'availability_date']}]
+    indexes=[
+        {'columns': ['availability_date']}, {'columns': ['element_id', 'availability_date']},
+        {'columns': ['day_start_at'], 'type': 'brin'}
+    ]
 ) }}
 
 with measured as (

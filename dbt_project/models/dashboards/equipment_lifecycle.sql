@@ -50,7 +50,7 @@ devices as (
         count(*) filter (where status = 'lost') as devices_lost_count,
         count(*) filter (where status = 'stolen') as devices_stolen_count
     from {{ ref('dim_device') }}
-    group by 1, 3, 4, 5
+    group by provider_id, device_type, coalesce(manufacturer, 'unknown'), coalesce(model, 'unknown')
 )
 
 -- The two share no row: the class is part of the key.

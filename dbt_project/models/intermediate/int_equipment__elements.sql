@@ -1,8 +1,8 @@
 -- One row per network element at AS_OF: its state, age and end of support by its own local day, and its maintenance.
 with element as (
-    select *, {{ as_of_day('time_zone') }} as as_of_date
-    from {{ ref('dim_network_element') }}
-    where element_id <> {{ unknown_id() }} and {{ holds_at('dim_network_element', as_of()) }}
+    select version.*, {{ as_of_day('version.time_zone') }} as as_of_date
+    from {{ ref('dim_network_element') }} as version
+    where version.element_id <> {{ unknown_id() }} and {{ holds_at('version', as_of()) }}
 ),
 
 placed as (
@@ -37,6 +37,7 @@ select
     coalesce(maintenance.maintenance_due_count, 0) as maintenance_due_count,
     coalesce(maintenance.maintenance_overdue_count, 0) as maintenance_overdue_count,
     -- Zero visits are only zero where maintenance was delivered at all.
-    exists (select 1 from {{ ref('int_equipment__maintenance') }}) as has_maintenance
+    feed.has_maintenance
 from placed
+cross join (select count(*) > 0 as has_maintenance from {{ ref('int_equipment__maintenance') }}) as feed
 left join {{ ref('int_equipment__maintenance') }} as maintenance using (element_id)
