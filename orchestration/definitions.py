@@ -12,6 +12,7 @@ import dagster as dg
 from orchestration.defs.analytics import provider_daily_summary
 from orchestration.defs.dbt import Translator, build_dbt_assets, parsed_project
 from orchestration.defs.freshness import build_freshness_job, build_hourly_schedule, build_overdue_checks, published_on
+from orchestration.defs.geography import topology_risk, zone_coverage
 from orchestration.defs.guards import guards
 from orchestration.defs.ingest import feed_assets
 from orchestration.defs.pipeline import build_daily_schedule, build_pipeline_job
@@ -26,7 +27,7 @@ def build_defs(
     warehouse = WarehouseResource(overrides=dict(overrides or {}))
     dbt_models = build_dbt_assets(parsed_project(warehouse), Translator())
     base = dg.Definitions(
-        assets=[*feed_assets(), dbt_models, provider_daily_summary],
+        assets=[*feed_assets(), dbt_models, provider_daily_summary, topology_risk, zone_coverage],
         asset_checks=guards(),
         resources={"warehouse": warehouse},
         executor=dg.in_process_executor,

@@ -1,40 +1,51 @@
+{{ config(indexes=[
+    {'columns': ['customer_id', 'valid_from']}, {'columns': ['account_status']}, {'columns': ['zone_id']},
+    {'columns': ['email_hmac']}, {'columns': ['phone_hmac']}
+]) }}
+
 select
-    {{ version_key('customer_id', 'valid_from') }} as customer_key,
-    customer_id,
-    customer_type,
-    left(first_name, 1) as first_name_initial,
-    left(last_name, 1) as last_name_initial,
-    extract(year from date_of_birth)::integer as birth_year,
-    left(postal_code, 3) as postal_area,
-    state,
-    first_name_hmac,
-    last_name_hmac,
-    company_name_hmac,
-    email_hmac,
-    phone_hmac,
-    service_zone_id,
-    account_status,
-    acquisition_date,
-    acquisition_channel,
-    acquisition_cost,
-    lifetime_value,
-    currency,
-    churn_risk_score,
-    auto_pay,
-    marketing_consent,
-    cpni_consent,
-    legal_hold,
-    created_at,
-    valid_from,
-    valid_to,
-    valid_to = 'infinity' as is_current
-from {{ ref('stg_customers_versions') }}
+    {{ version_key('customer.customer_id', 'customer.valid_from') }} as customer_key,
+    customer.customer_id,
+    customer.customer_type,
+    left(customer.first_name, 1) as first_name_initial,
+    left(customer.last_name, 1) as last_name_initial,
+    left(customer.company_name, 1) as company_name_initial,
+    extract(year from customer.date_of_birth)::integer as birth_year,
+    left(customer.postal_code, 3) as postal_area,
+    customer.state,
+    customer.first_name_hmac,
+    customer.last_name_hmac,
+    customer.company_name_hmac,
+    customer.email_hmac,
+    customer.phone_hmac,
+    customer.date_of_birth_hmac,
+    customer.street_address_hmac,
+    customer.service_zone_id,
+    coalesce(zone.zone_id, {{ unknown_id() }}) as zone_id,
+    customer.account_status,
+    customer.acquisition_date,
+    customer.acquisition_channel,
+    customer.acquisition_cost,
+    customer.lifetime_value,
+    customer.currency,
+    customer.churn_risk_score,
+    customer.auto_pay,
+    customer.marketing_consent,
+    customer.cpni_consent,
+    customer.legal_hold,
+    customer.created_at,
+    customer.valid_from,
+    customer.valid_to,
+    customer.valid_to = 'infinity' as is_current
+from {{ ref('stg_customers_versions') }} as customer
+left join {{ ref('dim_service_zone') }} as zone on zone.zone_id = customer.service_zone_id
 
 union all
 
 select
     {{ unknown_key() }},
     {{ unknown_id() }},
-    null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
-    null, null, null, null, null,
+    null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
+    {{ unknown_id() }},
+    null, null, null, null, null, null, null, null, null, null, null, null,
     '-infinity', 'infinity', true

@@ -1,15 +1,24 @@
+{{ config(indexes=[
+    {'columns': ['name_search'], 'type': 'gin'}, {'columns': ['location'], 'type': 'gist'}, {'columns': ['email']},
+    {'columns': ['phone']}
+]) }}
+
+-- Words of names are searched as they are written, without the stems of a language; every part may be missing.
 select
-    customer_id,
-    first_name,
-    last_name,
-    company_name,
-    email,
-    phone,
-    date_of_birth,
-    street_address,
-    city,
-    state,
-    postal_code,
-    point(longitude::double precision, latitude::double precision) as location,
-    preferences
-from {{ ref('stg_customers') }}
+    customer.customer_id,
+    coalesce(zone.zone_id, {{ unknown_id() }}) as zone_id,
+    customer.first_name,
+    customer.last_name,
+    customer.company_name,
+    to_tsvector('simple', concat_ws(' ', customer.first_name, customer.last_name, customer.company_name)) as name_search,
+    customer.email,
+    customer.phone,
+    customer.date_of_birth,
+    customer.street_address,
+    customer.city,
+    customer.state,
+    customer.postal_code,
+    {{ place('customer.longitude', 'customer.latitude') }} as location,
+    customer.preferences
+from {{ ref('stg_customers') }} as customer
+left join {{ ref('dim_service_zone') }} as zone on zone.zone_id = customer.service_zone_id

@@ -1,3 +1,9 @@
+{{ config(indexes=[
+    {'columns': ['element_id', 'valid_from']}, {'columns': ['provider_id', 'operational_status']},
+    {'columns': ['zone_id']}, {'columns': ['location'], 'type': 'gist'}, {'columns': ['coverage_box'], 'type': 'gist'},
+    {'columns': ['configuration'], 'type': 'gin'}
+]) }}
+
 select
     {{ version_key('element.element_id', 'element.valid_from') }} as element_key,
     element.element_id,
@@ -14,8 +20,14 @@ select
     element.operational_status,
     element.latitude,
     element.longitude,
+    {{ place('element.longitude', 'element.latitude') }} as location,
     element.coverage_radius_km,
     element.coverage_area,
+    -- Of the area; without one, of the circle.
+    coalesce(
+        {{ bounding_box('element.coverage_area') }},
+        {{ circle_box('element.longitude', 'element.latitude', 'element.coverage_radius_km') }}
+    ) as coverage_box,
     element.capacity_mbps,
     element.capacity_uplink_mbps,
     element.power_rating_kw,
@@ -25,6 +37,7 @@ select
     element.end_of_support_on,
     element.configuration,
     coalesce(zone.time_zone, provider.time_zone, '{{ var("reporting_time_zone") }}') as time_zone,
+    element.updated_at,
     element.valid_from,
     element.valid_to,
     element.valid_to = 'infinity' as is_current
@@ -38,5 +51,5 @@ select
     {{ unknown_key() }},
     {{ unknown_id() }}, {{ unknown_id() }}, {{ unknown_id() }},
     'unknown', null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
-    null, null, null, null,
-    '{{ var("reporting_time_zone") }}', '-infinity', 'infinity', true
+    null, null, null, null, null, null,
+    '{{ var("reporting_time_zone") }}', null, '-infinity', 'infinity', true

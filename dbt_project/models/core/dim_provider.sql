@@ -1,3 +1,5 @@
+{{ config(indexes=[{'columns': ['coverage_box'], 'type': 'gist'}]) }}
+
 select
     provider_id,
     provider_name,
@@ -14,6 +16,7 @@ select
     is_ilec,
     study_area_codes,
     coverage_area,
+    {{ bounding_box('coverage_area') }} as coverage_box,
     updated_at
 from {{ ref('stg_providers') }}
 
@@ -23,4 +26,4 @@ select
     {{ unknown_id() }},
     'unknown', null, null, null, null, null, null, null, null,
     '{{ var("reporting_time_zone") }}',
-    null, null, null, null, null
+    null, null, null, null, null, null

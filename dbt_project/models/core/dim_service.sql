@@ -1,3 +1,8 @@
+{{ config(indexes=[
+    {'columns': ['service_id', 'valid_from']}, {'columns': ['customer_id', 'service_status']}, {'columns': ['zone_id']},
+    {'columns': ['provider_id']}, {'columns': ['serving_element_id']}
+]) }}
+
 -- A later version supplies the dates of the earlier ones: a service that came as terminated was active before.
 with version as (
     select

@@ -1,3 +1,8 @@
+{{ config(indexes=[
+    {'columns': ['plan_id', 'valid_from']}, {'columns': ['provider_id', 'plan_type']},
+    {'columns': ['additional_features'], 'type': 'gin'}
+]) }}
+
 select
     {{ version_key('plan.plan_id', 'plan.valid_from') }} as plan_key,
     plan.plan_id,

@@ -1,3 +1,5 @@
+{{ config(indexes=[{'columns': ['provider_id']}, {'columns': ['boundary_box'], 'type': 'gist'}]) }}
+
 select
     zone.zone_id,
     coalesce(provider.provider_id, {{ unknown_id() }}) as provider_id,
@@ -10,6 +12,7 @@ select
     zone.population,
     zone.households,
     zone.boundary,
+    {{ bounding_box('zone.boundary') }} as boundary_box,
     zone.updated_at
 from {{ ref('stg_service_zones') }} as zone
 left join {{ ref('dim_provider') }} as provider using (provider_id)
@@ -21,4 +24,4 @@ select
     {{ unknown_id() }},
     'unknown', null,
     '{{ var("reporting_time_zone") }}',
-    null, null, null, null, null, null, null
+    null, null, null, null, null, null, null, null

@@ -2,7 +2,10 @@
     materialized='partition_replaced',
     partition_by={'fields': 'availability_date', 'method': 'range', 'granularity': 'month', 'default_partition': true},
     window='whole',
-    indexes=[{'columns': ['availability_date']}, {'columns': ['element_id', 'availability_date']}]
+    indexes=[
+        {'columns': ['availability_date']}, {'columns': ['element_id', 'availability_date']},
+        {'columns': ['day_start_at'], 'type': 'brin'}
+    ]
 ) }}
 
 -- The days of an element begin with the first that its provider's network was watched on, and end with the last that is

@@ -2,7 +2,10 @@
     materialized='partition_replaced',
     partition_by={'fields': 'performance_date', 'method': 'range', 'granularity': 'month', 'default_partition': true},
     window={'feed': 'network_performance', 'local_day_start': 'day_start_at'},
-    indexes=[{'columns': ['performance_date']}, {'columns': ['element_id', 'performance_date']}]
+    indexes=[
+        {'columns': ['performance_date']}, {'columns': ['element_id', 'performance_date']},
+        {'columns': ['day_start_at'], 'type': 'brin'}
+    ]
 ) }}
 
 with sample as (

@@ -2,7 +2,10 @@
     materialized='partition_replaced',
     partition_by={'fields': 'usage_date', 'method': 'range', 'granularity': 'month', 'default_partition': true},
     window={'feed': 'usage_records', 'local_day_start': 'day_start_at'},
-    indexes=[{'columns': ['usage_date']}, {'columns': ['service_id', 'usage_date']}]
+    indexes=[
+        {'columns': ['usage_date']}, {'columns': ['service_id', 'usage_date']}, {'columns': ['element_id', 'usage_date']},
+        {'columns': ['day_start_at'], 'type': 'brin'}
+    ]
 ) }}
 
 with day as (

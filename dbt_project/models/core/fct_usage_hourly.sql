@@ -2,7 +2,7 @@
     materialized='partition_replaced',
     partition_by={'fields': 'usage_hour_at', 'method': 'range', 'granularity': 'month', 'default_partition': true},
     window={'feed': 'usage_records', 'utc_time': 'usage_hour_at'},
-    indexes=[{'columns': ['usage_hour_at']}]
+    indexes=[{'columns': ['element_id', 'usage_hour_at']}, {'columns': ['usage_hour_at'], 'type': 'brin'}]
 ) }}
 
 select
