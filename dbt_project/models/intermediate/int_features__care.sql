@@ -1,4 +1,5 @@
-{{ config(materialized='table') }}
+{# Statistics at once: several joins stand on it before autovacuum comes. #}
+{{ config(materialized='table', post_hook='analyze {{ this }}') }}
 
 -- One row per as-of date and service in force: assessments, port-outs asked for and outages that met it, before.
 with service as (

@@ -1,4 +1,5 @@
-{{ config(materialized='table') }}
+{# Statistics at once: several joins stand on it before autovacuum comes. #}
+{{ config(materialized='table', post_hook='analyze {{ this }}') }}
 
 -- One row per Monday (and AS_OF) and element in service then, as its version just before says it.
 with version as (

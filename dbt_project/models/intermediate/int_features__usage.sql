@@ -1,4 +1,5 @@
-{{ config(materialized='table') }}
+{# Statistics at once: several joins stand on it before autovacuum comes. #}
+{{ config(materialized='table', post_hook='analyze {{ this }}') }}
 
 -- One row per as-of date and service: what was used in the last 30 days that had ended, and in the 60 before them. Only
 -- days in service are observed on which the provider's usage had come: a silent day is not a day without data.
