@@ -1,18 +1,8 @@
 {{ config(indexes=[{'columns': ['provider_id', 'month_start_date']}]) }}
 
--- What is placed counts in the month of the request, what is carried out in the month of completion; each by AS_OF.
+-- Months reach as far as the provider's orders do; later ones are not known, and not 0.
 with provider as (
     select * from {{ ref('int_provisioning__providers') }}
-),
-
-event as (
-    select
-        placed.*,
-        date_trunc('month', placed.requested_date)::date as requested_month,
-        case when placed.completed_at <= provider.as_of_at then date_trunc('month', placed.completed_date)::date end
-            as completed_month
-    from {{ ref('fct_service_order') }} as placed
-    inner join provider on provider.provider_id = placed.provider_id and placed.requested_at <= provider.as_of_at
 ),
 
 month as (
@@ -31,7 +21,7 @@ placed as (
         count(*) as orders_placed,
         count(*) filter (where order_status = 'rejected') as orders_rejected,
         count(*) filter (where order_status = 'cancelled') as orders_cancelled
-    from event
+    from {{ ref('int_provisioning__orders') }}
     group by provider_id, requested_month
 ),
 
@@ -46,7 +36,7 @@ completed as (
         avg(completion_hours) filter (where order_type in ('activation', 'port_in')) as avg_order_to_service_hours,
         percentile_disc(0.5) within group (order by completion_hours)
             filter (where order_type in ('activation', 'port_in')) as median_order_to_service_hours
-    from event
+    from {{ ref('int_provisioning__orders') }}
     where completed_month is not null
     group by provider_id, completed_month
 ),
@@ -58,9 +48,9 @@ ported as (
         jsonb_object_agg(carrier, orders) filter (where order_type = 'port_out') as port_outs_by_carrier
     from (
         select
-            provider_id, completed_month as month_start_date, order_type, coalesce(other_carrier, 'unknown') as carrier,
+            provider_id, completed_month as month_start_date, order_type, carrier,
             count(*) as orders
-        from event
+        from {{ ref('int_provisioning__orders') }}
         where completed_month is not null and order_type in ('port_in', 'port_out')
         group by provider_id, completed_month, order_type, carrier
     ) as by_carrier
@@ -71,9 +61,9 @@ rejected as (
     select provider_id, month_start_date, jsonb_object_agg(reason, orders) as rejections_by_reason
     from (
         select
-            provider_id, requested_month as month_start_date, coalesce(rejection_reason, 'unknown') as reason,
+            provider_id, requested_month as month_start_date, reason,
             count(*) as orders
-        from event
+        from {{ ref('int_provisioning__orders') }}
         where order_status = 'rejected'
         group by provider_id, requested_month, reason
     ) as by_reason
