@@ -36,7 +36,6 @@ select
     performance.avg_bandwidth_utilization_percentage_7d - performance.avg_bandwidth_utilization_percentage_before
         as bandwidth_utilization_rise_percentage,
     100 * performance.busy_hour_throughput_mbps_28d / nullif(element.capacity_mbps, 0) as busy_hour_load_percentage_28d,
-    performance.seconds_down_28d,
     case when began.outages_from_at < element.as_of_at then works.failures_365d end as failures_365d,
     floor(extract(epoch from element.as_of_at - works.last_failure_at) / 86400)::integer as days_since_failure,
     case when began.maintenance_from_at < element.as_of_at then works.corrective_maintenance_365d end

@@ -1,5 +1,5 @@
-{# Statistics at once: several joins stand on it before autovacuum comes. #}
-{{ config(materialized='table', post_hook='analyze {{ this }}') }}
+{# A table, since several models stand on it. #}
+{{ config(materialized='in_place', contract={'enforced': true}) }}
 
 -- One row per Monday (and AS_OF) and element in service then, as its version just before says it.
 with version as (

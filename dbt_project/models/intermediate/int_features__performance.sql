@@ -1,12 +1,12 @@
 -- One row per as-of date and element with samples in the 35 days before: the last 7 days against the 28 before them.
 -- An error burst is a day of the last 28 with over three times the median error rate of those days.
-with window_day as (
-    select span.as_of_date, span.last_ended_date, span.last_ended_date - day.age as performance_date, day.age
-    from (select distinct as_of_date, last_ended_date from {{ ref('int_features__elements') }}) as span
+with window_day as materialized (
+    select span.last_ended_date, span.last_ended_date - day.age as performance_date, day.age
+    from (select distinct last_ended_date from {{ ref('int_features__elements') }}) as span
     cross join generate_series(0, 34) as day (age)
 ),
 
-sample as (
+sample as materialized (
     select
         element.as_of_date,
         element.element_id,
@@ -17,20 +17,15 @@ sample as (
         performance.avg_error_rate_percentage,
         performance.max_temperature_celsius,
         performance.avg_bandwidth_utilization_percentage,
-        performance.busy_hour_throughput_mbps,
-        availability.seconds_down
+        performance.busy_hour_throughput_mbps
     from {{ ref('fct_network_performance_daily') }} as performance
     inner join window_day on window_day.performance_date = performance.performance_date
     inner join {{ ref('int_features__elements') }} as element
         on element.element_id = performance.element_id
-        and element.as_of_date = window_day.as_of_date
         and element.last_ended_date = window_day.last_ended_date
-    left join {{ ref('fct_element_availability_daily') }} as availability
-        on availability.element_id = performance.element_id
-        and availability.availability_date = performance.performance_date
 ),
 
-median as (
+median as materialized (
     select as_of_date, element_id, percentile_disc(0.5) within group (order by avg_error_rate_percentage) as error_rate
     from sample
     where age < 28
@@ -55,8 +50,7 @@ select
         as avg_bandwidth_utilization_percentage_7d,
     avg(sample.avg_bandwidth_utilization_percentage) filter (where not sample.is_last_7d)
         as avg_bandwidth_utilization_percentage_before,
-    max(sample.busy_hour_throughput_mbps) filter (where sample.age < 28) as busy_hour_throughput_mbps_28d,
-    sum(sample.seconds_down) filter (where sample.age < 28)::bigint as seconds_down_28d
+    max(sample.busy_hour_throughput_mbps) filter (where sample.age < 28) as busy_hour_throughput_mbps_28d
 from sample
 left join median using (as_of_date, element_id)
 group by sample.as_of_date, sample.element_id

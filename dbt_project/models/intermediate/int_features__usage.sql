@@ -1,50 +1,9 @@
-{# Statistics at once: several joins stand on it before autovacuum comes. #}
-{{ config(materialized='table', post_hook='analyze {{ this }}') }}
+{# A table, since several models stand on it. #}
+{{ config(materialized='in_place', contract={'enforced': true}) }}
 
 -- One row per as-of date and service: what was used in the last 30 days that had ended, and in the 60 before them. Only
 -- days in service are observed on which the provider's usage had come: a silent day is not a day without data.
-with service as (
-    select * from {{ ref('int_features__services') }}
-),
-
-provider_day as (
-    select distinct provider_id, usage_date from {{ ref('fct_usage_daily') }}
-),
-
-covered as (
-    select
-        span.as_of_date, span.provider_id, span.last_ended_date,
-        min(provider_day.usage_date) as first_date,
-        max(provider_day.usage_date) as last_date
-    from (select distinct as_of_date, provider_id, last_ended_date from service) as span
-    inner join provider_day
-        on provider_day.provider_id = span.provider_id and provider_day.usage_date <= span.last_ended_date
-    group by span.as_of_date, span.provider_id, span.last_ended_date
-),
-
-observed as (
-    select
-        service.as_of_date, service.service_id, service.last_ended_date, service.activated_date,
-        greatest(
-            least(service.last_ended_date, covered.last_date)
-            - greatest(service.last_ended_date - 29, service.activated_date, covered.first_date) + 1, 0
-        ) as observed_days_30d,
-        greatest(
-            least(service.last_ended_date - 30, covered.last_date)
-            - greatest(service.last_ended_date - 89, service.activated_date, covered.first_date) + 1, 0
-        ) as observed_days_31_90d
-    from service
-    inner join covered using (as_of_date, provider_id, last_ended_date)
-),
-
--- Every day of a window by its date, so that usage is joined by equality.
-window_day as (
-    select span.as_of_date, span.last_ended_date, span.last_ended_date - day.age as usage_date, day.age < 30 as is_last_30d
-    from (select distinct as_of_date, last_ended_date from service) as span
-    cross join generate_series(0, 89) as day (age)
-),
-
-service_day as (
+with service_day as (
     select
         service_id,
         usage_date,
@@ -57,10 +16,17 @@ service_day as (
     group by service_id, usage_date
 ),
 
-used as (
+-- Every day of a window by its date, so that usage is joined by equality: each day lies in three windows or four.
+window_day as materialized (
+    select span.last_ended_date, span.last_ended_date - day.age as usage_date, day.age < 30 as is_last_30d
+    from (select distinct last_ended_date from {{ ref('int_features__services') }}) as span
+    cross join generate_series(0, 89) as day (age)
+),
+
+used as materialized (
     select
-        observed.as_of_date,
-        observed.service_id,
+        service.as_of_date,
+        service.service_id,
         sum(day.data_usage_bytes) filter (where window_day.is_last_30d) as data_bytes_30d,
         sum(day.data_usage_bytes) filter (where not window_day.is_last_30d) as data_bytes_31_90d,
         sum(day.roaming_data_usage_bytes) filter (where window_day.is_last_30d) as roaming_bytes_30d,
@@ -69,19 +35,45 @@ used as (
         count(*) filter (where window_day.is_last_30d and day.is_used) as used_days_30d
     from service_day as day
     inner join window_day on window_day.usage_date = day.usage_date
-    inner join observed
-        on observed.service_id = day.service_id
-        and observed.as_of_date = window_day.as_of_date
-        and observed.last_ended_date = window_day.last_ended_date
-        and observed.activated_date <= day.usage_date
-    group by observed.as_of_date, observed.service_id
+    inner join {{ ref('int_features__services') }} as service
+        on service.service_id = day.service_id
+        and service.last_ended_date = window_day.last_ended_date
+        and service.activated_date <= day.usage_date
+    group by service.as_of_date, service.service_id
+),
+
+covered as (
+    select
+        span.provider_id, span.last_ended_date,
+        min(provider_day.usage_date) as first_date,
+        max(provider_day.usage_date) as last_date
+    from (select distinct provider_id, last_ended_date from {{ ref('int_features__services') }}) as span
+    inner join (select distinct provider_id, usage_date from {{ ref('fct_usage_daily') }}) as provider_day
+        on provider_day.provider_id = span.provider_id and provider_day.usage_date <= span.last_ended_date
+    group by span.provider_id, span.last_ended_date
+),
+
+observed as (
+    select
+        service.as_of_date, service.service_id,
+        greatest(
+            least(service.last_ended_date, covered.last_date)
+            - greatest(service.last_ended_date - 29, service.activated_date, covered.first_date) + 1, 0
+        )::bigint as observed_days_30d,
+        greatest(
+            least(service.last_ended_date - 30, covered.last_date)
+            - greatest(service.last_ended_date - 89, service.activated_date, covered.first_date) + 1, 0
+        )::bigint as observed_days_31_90d
+    from {{ ref('int_features__services') }} as service
+    inner join covered
+        on covered.provider_id = service.provider_id and covered.last_ended_date = service.last_ended_date
 )
 
 select
     observed.as_of_date,
     observed.service_id,
-    observed.observed_days_30d::bigint as observed_days_30d,
-    observed.observed_days_31_90d::bigint as observed_days_31_90d,
+    observed.observed_days_30d,
+    observed.observed_days_31_90d,
     coalesce(used.data_bytes_30d, 0) as data_bytes_30d,
     coalesce(used.data_bytes_31_90d, 0) as data_bytes_31_90d,
     coalesce(used.roaming_bytes_30d, 0) as roaming_bytes_30d,
@@ -89,4 +81,4 @@ select
     coalesce(used.sms_30d, 0)::bigint as sms_30d,
     greatest(observed.observed_days_30d - coalesce(used.used_days_30d, 0), 0) as zero_usage_days_30d
 from observed
-left join used using (as_of_date, service_id)
+left join used on used.as_of_date = observed.as_of_date and used.service_id = observed.service_id
