@@ -9,24 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from expectations.results import Connection
-from expectations.suites import Suite
+import psycopg
 
-_TABLE = """
-create schema if not exists quality;
-create table if not exists quality.freshness (
-    feed text not null,
-    provider_id uuid not null,
-    newest_event_at timestamptz not null,
-    expected_by_at timestamptz not null,
-    is_overdue boolean not null,
-    as_of_at timestamptz not null,
-    checked_at timestamptz not null default clock_timestamp(),
-    primary key (feed, provider_id)
-);
-comment on table quality.freshness is
-    'One row per feed and provider: the newest event loaded by AS_OF, and whether the next is overdue.'
-"""
+from expectations.results import Connection, create_quality_tables
+from expectations.suites import Suite, suites
 
 # The provider behind an id. A service belongs to its plan's provider.
 _SERVICES = "raw.customer_services join raw.service_plans using (plan_id)"
@@ -137,8 +123,7 @@ def update_freshness(connection: Connection, suite: Suite, as_of: datetime) -> l
 
     A provider is watched from its first delivery of the feed on.
     """
-    if connection.execute("select to_regclass('quality.freshness') is null").fetchone() == (True,):
-        connection.execute(_TABLE)
+    create_quality_tables(connection)
     cadence = suite.contract.expected_every + suite.contract.grace
     states = [
         Freshness(provider_id, newest, newest + cadence, as_of)
@@ -156,3 +141,11 @@ def update_freshness(connection: Connection, suite: Suite, as_of: datetime) -> l
             [suite.feed, state.provider_id, state.newest_event_at, state.expected_by_at, state.is_overdue, as_of],
         )
     return states
+
+
+def update_every_freshness(url: str, as_of: datetime) -> None:
+    """Brings quality.freshness up to date for every feed, each in a transaction of its own."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for suite in suites().values():
+            with connection.transaction():
+                update_freshness(connection, suite, as_of)

@@ -72,6 +72,35 @@ create table if not exists quality.profile_states (
     definition text not null,
     judged_through date
 );
+create index if not exists check_results_check
+    on quality.check_results (engine, feed, check_name, days_from, days_to, checked_at);
+create table if not exists quality.freshness (
+    feed text not null,
+    provider_id uuid not null,
+    newest_event_at timestamptz not null,
+    expected_by_at timestamptz not null,
+    is_overdue boolean not null,
+    as_of_at timestamptz not null,
+    checked_at timestamptz not null default clock_timestamp(),
+    primary key (feed, provider_id)
+);
+create table if not exists quality.dbt_test_results (
+    table_name text not null,
+    check_name text not null,
+    run_id text not null,
+    severity text not null check (severity in ('critical', 'warning')),
+    success boolean not null,
+    rows_failed bigint,
+    said text,
+    first_checked_at timestamptz not null,
+    last_checked_at timestamptz not null,
+    first_failed_at timestamptz,
+    last_failed_at timestamptz,
+    primary key (table_name, check_name)
+);
+comment on table quality.freshness is
+    'One row per feed and provider: the newest event loaded by AS_OF, and whether the next is overdue.';
+comment on table quality.dbt_test_results is 'One row per dbt test: its last result, and when it ran and failed first and last.';
 comment on table quality.check_results is 'One row per run and check: whether it passed, and on how many rows not.';
 comment on table quality.failed_rows is 'One row per failing row of a check result: its key, and nothing else of it.';
 comment on table quality.measurements is 'One row per figure that a run measured, with the range that was expected.';
@@ -98,7 +127,7 @@ class CheckResult:
 def create_quality_tables(connection: Connection) -> None:
     """Makes what is missing of schema `quality`; does and locks nothing where it is up to date."""
     done = connection.execute(
-        "select to_regclass('quality.profile_states') is not null and exists (select 1 from pg_attribute where"
+        "select to_regclass('quality.dbt_test_results') is not null and exists (select 1 from pg_attribute where"
         " attrelid = to_regclass('quality.check_results') and attname = 'said')"
     ).fetchone()
     if done != (True,):

@@ -10,8 +10,10 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
+from expectations.newest import update_every_freshness
 from orchestration.dbt_runner import ParsedProject, invoke, parse_project
 from orchestration.defs.resources import WarehouseResource
+from orchestration.test_results import TestResult, keep_results, result_of
 from orchestration.windows import WINDOWED_FACTS, close_window, open_windows
 
 POOL = "dbt"
@@ -65,8 +67,10 @@ def build_dbt_assets(project: ParsedProject, translator: Translator) -> dg.Asset
         current = parsed_project(warehouse)
         settings, windows = warehouse.settings(), open_windows(warehouse.url)
         names = sorted(key.path[-1] for key in context.selected_asset_keys)
+        as_of = warehouse.as_of(dict(context.run.tags))
+        update_every_freshness(warehouse.url, as_of)
         variables: dict[str, object] = {
-            "as_of": warehouse.as_of(dict(context.run.tags)).isoformat(),
+            "as_of": as_of.isoformat(),
             "reporting_time_zone": settings.reporting_time_zone,
             "reporting_currency": settings.reporting_currency,
             "windows": {feed: window.spans for feed, window in windows.items()},
@@ -74,16 +78,19 @@ def build_dbt_assets(project: ParsedProject, translator: Translator) -> dg.Asset
         context.log.info(f"windows: {variables['windows']}")
         arguments = ["build", "--select", *names, "--indirect-selection", "buildable",
                      "--exclude-resource-type", "unit_test"]  # fmt: skip
-        built, failed, said = set[str](), list[str](), list[str]()
+        built, failed, said, tests = set[str](), list[str](), list[str](), list[TestResult]()
         for event in invoke(current, warehouse.url, arguments, variables):
             if (message := _messages(event)) is not None:
                 said.append(message)
             if (problem := _problem(event)) is not None:
                 failed.append(problem)
+            if (result := result_of(event, manifest)) is not None:
+                tests.append(result)
             for output in DbtCoreCliEventMessage(event, {}).to_default_asset_events(manifest, translator, context):
                 if isinstance(output, dg.Output):
                     built.add(str(output.metadata["unique_id"].value).rpartition(".")[2])
                 yield output
+        keep_results(warehouse.url, context.run.run_id, tests)
         for feed, facts in WINDOWED_FACTS.items():
             if built.issuperset(facts):
                 close_window(warehouse.url, windows[feed])

@@ -1,40 +1,49 @@
 {{ config(indexes=[{'columns': ['customer_id', 'ticket_status']}, {'columns': ['created_at']}]) }}
 
--- A ticket belongs to its service's provider, else to the customer's primary one when it was opened: of the interval
--- in force then, else of the latest before, else of the first after.
+-- A ticket belongs to its service's provider, else to the customer's primary one when it was opened.
+with owned as (
+    select
+        ticket.*,
+        customer.customer_key,
+        service.service_key,
+        service.zone_id,
+        coalesce(service.provider_id, {{ primary_provider('ticket.customer_id', 'ticket.created_at') }}, {{ unknown_id() }})
+            as provider_id,
+        lead(ticket.created_at) over (
+            partition by ticket.customer_id, ticket.category order by ticket.created_at, ticket.ticket_id
+        ) as next_created_at
+    from {{ ref('stg_support_tickets') }} as ticket
+    left join {{ ref('dim_customer') }} as customer
+        on customer.customer_id = ticket.customer_id and {{ holds_at('customer', 'ticket.created_at') }}
+    left join {{ ref('dim_service') }} as service
+        on service.service_id = ticket.service_id and {{ holds_at('service', 'ticket.created_at') }}
+)
+
 select
-    ticket.ticket_id,
-    ticket.customer_id,
-    coalesce(customer.customer_key, {{ unknown_key() }}) as customer_key,
-    ticket.service_id,
-    coalesce(service.service_key, {{ unknown_key() }}) as service_key,
-    coalesce(service.provider_id, membership.provider_id, {{ unknown_id() }}) as provider_id,
-    {{ local_day('ticket.created_at', 'provider.time_zone') }} as created_date,
-    ticket.category,
-    ticket.priority,
-    ticket.ticket_status,
-    ticket.created_at,
-    ticket.first_response_at,
-    ticket.resolved_at,
-    extract(epoch from ticket.resolved_at - ticket.created_at) / 3600 as resolution_hours,
-    coalesce(ticket.reopened_count, 0) as reopened_count,
-    ticket.customer_satisfaction_rating,
-    ticket.updated_at
-from {{ ref('stg_support_tickets') }} as ticket
-left join {{ ref('dim_customer') }} as customer
-    on customer.customer_id = ticket.customer_id and {{ holds_at('customer', 'ticket.created_at') }}
-left join {{ ref('dim_service') }} as service
-    on service.service_id = ticket.service_id and {{ holds_at('service', 'ticket.created_at') }}
-left join lateral (
-    select bridge.provider_id
-    from {{ ref('bridge_customer_provider') }} as bridge
-    where bridge.customer_id = ticket.customer_id and bridge.is_primary
-    order by
-        (bridge.valid_from <= ticket.created_at and ticket.created_at < bridge.valid_to) desc,
-        (bridge.valid_to <= ticket.created_at) desc,
-        case when bridge.valid_to <= ticket.created_at then bridge.valid_to end desc,
-        bridge.valid_from
-    limit 1
-) as membership on true
-inner join {{ ref('dim_provider') }} as provider
-    on provider.provider_id = coalesce(service.provider_id, membership.provider_id, {{ unknown_id() }})
+    owned.ticket_id,
+    owned.customer_id,
+    coalesce(owned.customer_key, {{ unknown_key() }}) as customer_key,
+    owned.service_id,
+    coalesce(owned.service_key, {{ unknown_key() }}) as service_key,
+    owned.provider_id,
+    coalesce(owned.zone_id, {{ unknown_id() }}) as zone_id,
+    {{ local_day('owned.created_at', 'provider.time_zone') }} as created_date,
+    owned.category,
+    owned.priority,
+    owned.ticket_status,
+    owned.created_at,
+    owned.first_response_at,
+    owned.resolved_at,
+    extract(epoch from owned.first_response_at - owned.created_at) / 3600 as first_response_hours,
+    extract(epoch from owned.resolved_at - owned.created_at) / 3600 as resolution_hours,
+    coalesce(owned.reopened_count, 0) as reopened_count,
+    -- Seven days as hours: a day of a change of clocks is no longer than another.
+    case
+        when owned.resolved_at is not null then
+            coalesce(owned.reopened_count, 0) = 0
+            and coalesce(owned.next_created_at > owned.resolved_at + interval '168 hours', true)
+    end as is_first_contact_resolution,
+    owned.customer_satisfaction_rating,
+    owned.updated_at
+from owned
+inner join {{ ref('dim_provider') }} as provider on provider.provider_id = owned.provider_id

@@ -1,0 +1,84 @@
+{# A table, since several models stand on it. #}
+{{ config(materialized='in_place', contract={'enforced': true}) }}
+
+-- One row per as-of date and service: what was used in the last 30 days that had ended, and in the 60 before them. Only
+-- days in service are observed on which the provider's usage had come: a silent day is not a day without data.
+with service_day as (
+    select
+        service_id,
+        usage_date,
+        sum(data_usage_bytes)::bigint as data_usage_bytes,
+        sum(roaming_data_usage_bytes)::bigint as roaming_data_usage_bytes,
+        sum(voice_seconds)::bigint as voice_seconds,
+        sum(sms_count)::bigint as sms_count,
+        sum(data_usage_bytes) + sum(voice_seconds) + sum(sms_count) > 0 as is_used
+    from {{ ref('fct_usage_daily') }}
+    group by service_id, usage_date
+),
+
+-- Every day of a window by its date, so that usage is joined by equality: each day lies in three windows or four.
+window_day as materialized (
+    select span.last_ended_date, span.last_ended_date - day.age as usage_date, day.age < 30 as is_last_30d
+    from (select distinct last_ended_date from {{ ref('int_features__services') }}) as span
+    cross join generate_series(0, 89) as day (age)
+),
+
+used as materialized (
+    select
+        service.as_of_date,
+        service.service_id,
+        sum(day.data_usage_bytes) filter (where window_day.is_last_30d) as data_bytes_30d,
+        sum(day.data_usage_bytes) filter (where not window_day.is_last_30d) as data_bytes_31_90d,
+        sum(day.roaming_data_usage_bytes) filter (where window_day.is_last_30d) as roaming_bytes_30d,
+        sum(day.voice_seconds) filter (where window_day.is_last_30d) as voice_seconds_30d,
+        sum(day.sms_count) filter (where window_day.is_last_30d) as sms_30d,
+        count(*) filter (where window_day.is_last_30d and day.is_used) as used_days_30d
+    from service_day as day
+    inner join window_day on window_day.usage_date = day.usage_date
+    inner join {{ ref('int_features__services') }} as service
+        on service.service_id = day.service_id
+        and service.last_ended_date = window_day.last_ended_date
+        and service.activated_date <= day.usage_date
+    group by service.as_of_date, service.service_id
+),
+
+covered as (
+    select
+        span.provider_id, span.last_ended_date,
+        min(provider_day.usage_date) as first_date,
+        max(provider_day.usage_date) as last_date
+    from (select distinct provider_id, last_ended_date from {{ ref('int_features__services') }}) as span
+    inner join (select distinct provider_id, usage_date from {{ ref('fct_usage_daily') }}) as provider_day
+        on provider_day.provider_id = span.provider_id and provider_day.usage_date <= span.last_ended_date
+    group by span.provider_id, span.last_ended_date
+),
+
+observed as (
+    select
+        service.as_of_date, service.service_id,
+        greatest(
+            least(service.last_ended_date, covered.last_date)
+            - greatest(service.last_ended_date - 29, service.activated_date, covered.first_date) + 1, 0
+        )::bigint as observed_days_30d,
+        greatest(
+            least(service.last_ended_date - 30, covered.last_date)
+            - greatest(service.last_ended_date - 89, service.activated_date, covered.first_date) + 1, 0
+        )::bigint as observed_days_31_90d
+    from {{ ref('int_features__services') }} as service
+    inner join covered
+        on covered.provider_id = service.provider_id and covered.last_ended_date = service.last_ended_date
+)
+
+select
+    observed.as_of_date,
+    observed.service_id,
+    observed.observed_days_30d,
+    observed.observed_days_31_90d,
+    coalesce(used.data_bytes_30d, 0) as data_bytes_30d,
+    coalesce(used.data_bytes_31_90d, 0) as data_bytes_31_90d,
+    coalesce(used.roaming_bytes_30d, 0) as roaming_bytes_30d,
+    coalesce(used.voice_seconds_30d, 0) as voice_seconds_30d,
+    coalesce(used.sms_30d, 0)::bigint as sms_30d,
+    greatest(observed.observed_days_30d - coalesce(used.used_days_30d, 0), 0) as zero_usage_days_30d
+from observed
+left join used on used.as_of_date = observed.as_of_date and used.service_id = observed.service_id

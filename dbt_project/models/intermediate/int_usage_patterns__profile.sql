@@ -1,0 +1,35 @@
+-- One row per service with data in its full weeks: the share of each local hour of the week, Monday 0:00 first.
+with hour as (
+    select
+        service.service_id,
+        ((extract(isodow from usage.local_at) - 1) * 24 + extract(hour from usage.local_at))::integer as hour_of_week,
+        sum(usage.data_usage_bytes) as data_usage_bytes
+    from (
+        select service_id, usage_timestamp at time zone time_zone as local_at, data_usage_bytes
+        from {{ ref('fct_usage_event') }}
+        where usage_timestamp > {{ as_of() }} - interval '2520 hours' and data_usage_bytes > 0
+    ) as usage
+    inner join {{ ref('int_usage_patterns__services') }} as service
+        on service.service_id = usage.service_id
+        and usage.local_at >= service.from_date and usage.local_at < service.to_date
+    group by service.service_id, hour_of_week
+),
+
+share as (
+    select service_id, hour_of_week, data_usage_bytes / sum(data_usage_bytes) over (partition by service_id) as share
+    from hour
+)
+
+select
+    service.service_id,
+    array_agg(coalesce(share.share, 0) order by every_hour.hour_of_week) as hour_of_week_shares,
+    coalesce(sum(share.share) filter (where every_hour.hour_of_week % 24 < 6), 0) as night_share,
+    coalesce(
+        sum(share.share) filter (where every_hour.hour_of_week < 120 and every_hour.hour_of_week % 24 between 9 and 16), 0
+    ) as business_hours_share,
+    coalesce(sum(share.share) filter (where every_hour.hour_of_week >= 120), 0) as weekend_share,
+    (array_agg(every_hour.hour_of_week order by share.share desc nulls last, every_hour.hour_of_week))[1] as peak_hour_of_week
+from (select distinct service_id from hour) as service
+cross join generate_series(0, 167) as every_hour (hour_of_week)
+left join share on share.service_id = service.service_id and share.hour_of_week = every_hour.hour_of_week
+group by service.service_id

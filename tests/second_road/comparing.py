@@ -1,0 +1,50 @@
+"""A table of the warehouse held against its recomputed rows, row by row and column by column.
+
+Not here: what the rows are.
+"""
+
+import math
+from decimal import Decimal
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import dict_row
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, UUID):
+        return str(value)
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+def _same(one: object, other: object) -> bool:
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, Decimal) and isinstance(other, Decimal | int):
+        # Division is exact to PostgreSQL's digits, also where they were divided again; all else is equal to the last.
+        return one == other or math.isclose(one, other, rel_tol=1e-12)
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
+
+
+def table_differences(
+    url: str, table: str, key: tuple[str, ...], expected: dict[tuple, dict[str, object]], but: tuple[str, ...] = ()
+) -> list[str]:
+    """Every row and column of the table, `but` some columns, that is not as expected."""
+    with psycopg.connect(url, row_factory=dict_row) as connection:
+        connection.execute("set timezone to 'UTC'")
+        rows = [
+            {name: _plain(value) for name, value in row.items() if name not in but}
+            for row in connection.execute(f"table {table}")
+        ]
+    found = {tuple(row[name] for name in key): row for row in rows}
+    assert len(found) == len(rows), f"{table}: the key is not unique"
+    wrong = [f"{table} {id_}: only in the warehouse" for id_ in found.keys() - expected.keys()]
+    wrong += [f"{table} {id_}: only on the second road" for id_ in expected.keys() - found.keys()]
+    for id_ in found.keys() & expected.keys():
+        assert found[id_].keys() == expected[id_].keys(), found[id_].keys() ^ expected[id_].keys()
+        wrong += [
+            f"{table} {id_} {name}: warehouse {found[id_][name]!r}, second road {value!r}"
+            for name, value in expected[id_].items()
+            if not _same(found[id_][name], value)
+        ]
+    return sorted(wrong)
