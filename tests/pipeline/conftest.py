@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from expectations.newest import update_every_freshness
 from ingestion.contract import contracts
 from ingestion.loader import load_feed
 from ingestion.sample import write_sample
@@ -97,6 +98,7 @@ def build_directly(settings: Settings) -> list[str]:
         load_feed(
             feed, landing=settings.landing_dir, warehouse_url=settings.warehouse_url, pii_key=b"k" * 32, quiet_seconds=0
         )
+    update_every_freshness(settings.warehouse_url, settings.as_of)
     project = parse_project(settings.warehouse_folder / "dbt", settings.warehouse_url.rpartition("/")[2])
     variables: dict[str, object] = {
         "as_of": settings.as_of.isoformat(),

@@ -8,6 +8,7 @@ from tests.second_road.customers import (
     service_orders,
     support_tickets,
 )
+from tests.second_road.usage_patterns import usage_patterns
 
 TABLES = {
     "core.fct_service_order": (("order_id",), service_orders),
@@ -15,6 +16,7 @@ TABLES = {
     "core.fct_support_ticket": (("ticket_id",), support_tickets),
     "core.fct_service_quality": (("assessment_id",), assessments),
     "dashboards.provisioning_monthly": (("provider_id", "month_start_date"), provisioning_monthly),
+    "dashboards.usage_patterns": (("service_id",), usage_patterns),
 }
 
 
@@ -37,3 +39,6 @@ def test_customers(any_warehouse, any_world):
     assert any(ticket["is_first_contact_resolution"] for ticket in tickets)
     assert any(ticket["is_first_contact_resolution"] is False for ticket in tickets)
     assert any(row["is_below_half_speed"] for row in assessments(any_world).values())
+    patterns = usage_patterns(any_world).values()
+    assert len({pattern["segment"] for pattern in patterns}) > 3
+    assert any(pattern["week_count"] >= 12 for pattern in patterns)

@@ -40,10 +40,10 @@ candidate as (
         watched.first_date::timestamp, {{ last_ended_day('element.time_zone') }}::timestamp, interval '1 day'
     ) as day
     union all
-    select element_id, '{{ var("reporting_time_zone") }}', performance_date, '{(,)}', '{}', '{}'
-    from {{ ref('int_availability__samples') }}
-    where not exists (
-        select from {{ ref('dim_network_element') }} as element where element.element_id = int_availability__samples.element_id
+    select sample.element_id, '{{ var("reporting_time_zone") }}', sample.performance_date, '{(,)}', '{}', '{}'
+    from {{ ref('int_availability__samples') }} as sample
+    where sample.performance_date <= {{ last_ended_day("'" ~ var("reporting_time_zone") ~ "'") }} and not exists (
+        select from {{ ref('dim_network_element') }} as element where element.element_id = sample.element_id
     )
 ),
 

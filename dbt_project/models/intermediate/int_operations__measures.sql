@@ -1,21 +1,5 @@
 -- One row per provider: every measure, null where its feed has no data for the provider or is stale; zero where data
 -- came and there was nothing.
-{%- set feeds = {
-    'network_performance': 'performance', 'service_quality': 'quality', 'usage_records': 'usage', 'bills': 'bills',
-    'support_tickets': 'tickets'
-} %}
-with freshness as (
-    select
-        provider_id,
-        min(data_through_at) as data_through_at,
-        coalesce(array_agg(feed order by feed) filter (where is_stale), '{}') as stale_feeds
-        {%- for feed, name in feeds.items() %},
-        coalesce(bool_or(feed = '{{ feed }}' and not is_stale), false) as has_{{ name }}
-        {%- endfor %}
-    from {{ ref('int_freshness__data_through') }}
-    group by provider_id
-)
-
 select
     calendar.provider_id,
     calendar.provider_name,
@@ -42,7 +26,7 @@ select
     case when freshness.has_tickets then coalesce(support.open_tickets, 0) end as open_tickets,
     case when freshness.has_tickets then support.avg_resolution_hours end as avg_resolution_hours
 from {{ ref('int_providers__calendar') }} as calendar
-left join freshness using (provider_id)
+left join {{ ref('int_providers__freshness') }} as freshness using (provider_id)
 left join {{ ref('int_operations__network') }} as network using (provider_id)
 left join {{ ref('int_operations__quality') }} as quality using (provider_id)
 left join {{ ref('int_operations__customers') }} as customers using (provider_id)

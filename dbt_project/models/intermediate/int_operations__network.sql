@@ -8,8 +8,8 @@ with element as (
 availability as (
     select
         element.provider_id,
-        sum(fact.seconds_measured - fact.seconds_down) as seconds_available,
-        sum(fact.seconds_measured) as seconds_measured
+        sum(fact.seconds_measured - fact.seconds_down - fact.seconds_planned_down) as seconds_available,
+        sum(fact.seconds_measured - fact.seconds_planned_down) as seconds_expected
     from element
     inner join {{ ref('int_providers__calendar') }} as calendar using (provider_id)
     inner join {{ ref('fct_element_availability_daily') }} as fact
@@ -23,7 +23,8 @@ select
     element.provider_id,
     count(*) filter (where operational_status not in ('planned', 'retired')) as total_network_elements,
     count(*) filter (where operational_status = 'active') as active_elements,
-    max(100.0 * availability.seconds_available / nullif(availability.seconds_measured, 0)) as availability_percentage
+    count(*) filter (where operational_status = 'failed') as failed_elements,
+    max(100.0 * availability.seconds_available / nullif(availability.seconds_expected, 0)) as availability_percentage
 from element
 left join availability using (provider_id)
 group by element.provider_id
