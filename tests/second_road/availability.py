@@ -59,9 +59,7 @@ def states(world: World, element_id: str) -> list[tuple[int, int, dict]]:
     """The element's versions that were not taken back, with the span in which each held."""
     versions = world.element_versions[element_id]
     bounds = [EVER[0], *(micros(version["updated_at"]) for version in versions[1:]), EVER[1]]
-    return [
-        (start, end, v) for v, start, end in zip(versions, bounds, bounds[1:], strict=False) if not v["is_deleted"]
-    ]
+    return [(start, end, v) for v, start, end in zip(versions, bounds, bounds[1:], strict=False) if not v["is_deleted"]]
 
 
 def in_service(world: World, element_id: str) -> Spans:
@@ -118,7 +116,9 @@ def sampled(samples: list[dict], planned: Spans) -> tuple[int, int, int]:
     lost = sum(s["interval_seconds"] - s["availability_seconds"] for s in daily) * 1_000_000
     rest = max(0, sum(s["interval_seconds"] for s in daily) * 1_000_000 - covered)
     rest_down = min(rest, max(0, lost - down))
-    windows = sum(length(common([span_of(s)], planned)) for s in daily if s["interval_seconds"] > s["availability_seconds"])
+    windows = sum(
+        length(common([span_of(s)], planned)) for s in daily if s["interval_seconds"] > s["availability_seconds"]
+    )
     return covered + rest, down + rest_down, by_plan + min(rest_down, max(0, windows - by_plan))
 
 
@@ -162,7 +162,9 @@ def day_row(spans: dict[str, Spans], day: tuple[int, int], known: tuple[int, int
 def availability_days(world: World) -> dict[tuple[str, date], dict[str, int]]:
     """One row per element and local day in service that is over at AS_OF."""
     everything, halted = samples_by_day(world), stopped(world)
-    telling = {k: t for k, rows in everything.items() if (t := [r for r in rows if r["availability_seconds"] is not None])}
+    telling = {
+        k: t for k, rows in everything.items() if (t := [r for r in rows if r["availability_seconds"] is not None])
+    }
     first, rows = first_days(world, everything), {}
     by_element = defaultdict(list)
     for (element_id, _), samples in telling.items():

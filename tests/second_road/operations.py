@@ -3,7 +3,6 @@
 Not here: dbt's SQL; this follows the definitions in docs/analysts.md.
 """
 
-from collections import defaultdict
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
