@@ -3,10 +3,10 @@
 Not here: dbt's SQL; this follows the definitions in docs/analysts.md.
 """
 
-from collections import defaultdict
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
+from tests.second_road.availability import availability_of
 from tests.second_road.world import World, cadence, newest_bills, provider_events
 
 
@@ -77,25 +77,17 @@ class ProviderFigures:
         }
 
     def availability(self, elements: set[str]) -> Decimal | None:
-        """Shorter samples decide where they overlap a day's; the rest of the day is the day's sample's."""
+        """Seconds available over seconds known and not down by plan."""
         if not self.fresh("network_performance"):
             return None
-        days: dict[tuple, list[tuple[int, int]]] = defaultdict(list)
-        for row in self.world.feeds["network_performance"].newest_events():
-            if row["element_id"] in elements and row["availability_seconds"] is not None:
-                zone = self.world.zone_of_element(row["element_id"])
-                day = row["measurement_timestamp"].astimezone(zone).date()
-                if self.recent(day):
-                    days[row["element_id"], day].append((row["interval_seconds"], row["availability_seconds"]))
-        measured = down = 0
-        for samples in days.values():
-            short = [s for s in samples if s[0] < 82_800]
-            long = [s for s in samples if s[0] >= 82_800]
-            covered, short_down = sum(s[0] for s in short), sum(s[0] - s[1] for s in short)
-            rest = max(0, sum(s[0] for s in long) - covered)
-            measured += covered + rest
-            down += short_down + min(rest, max(0, sum(s[0] - s[1] for s in long) - short_down))
-        return _round(Decimal(100 * (measured - down)) / measured, 3) if measured else None
+        days = [
+            row
+            for (element_id, day), row in availability_of(self.world).items()
+            if element_id in elements and self.recent(day)
+        ]
+        expected = sum(row["seconds_measured"] - row["seconds_planned_down"] for row in days)
+        down = sum(row["seconds_down"] for row in days)
+        return _round(Decimal(100 * (expected - down)) / expected, 3) if expected else None
 
     def quality(self) -> dict[str, object]:
         rows = [r for _, r in self.events["service_quality"] if self.recent(r["assessment_date"])]

@@ -10,25 +10,29 @@
 
 -- The days of an element begin with the first that its provider's network was watched on, and end with the last that is
 -- over at AS_OF. An element that is not known (yet) has the days for which samples came.
-with watched as (
-    select element.element_id, min(fact.performance_date) as first_date
-    from (
-        select distinct on (element_id) element_id, provider_id
-        from {{ ref('dim_network_element') }}
-        where element_id <> {{ unknown_id() }}
-        order by element_id, valid_from desc
-    ) as element
-    inner join (
-        select provider_id, min(performance_date) as performance_date
-        from {{ ref('fct_network_performance_daily') }}
-        group by provider_id
-        union all
-        select outage.provider_id, min({{ local_day('outage.outage_start', 'provider.time_zone') }})
-        from {{ ref('fct_outage') }} as outage
-        inner join {{ ref('dim_provider') }} as provider using (provider_id)
-        group by outage.provider_id
-    ) as fact using (provider_id)
-    group by element.element_id
+with seen as (
+    select provider_id, min(performance_date) as first_date
+    from {{ ref('fct_network_performance_daily') }}
+    group by provider_id
+    union all
+    select outage.provider_id, min({{ local_day('outage.outage_start', 'provider.time_zone') }})
+    from {{ ref('fct_outage') }} as outage
+    inner join {{ ref('dim_provider') }} as provider using (provider_id)
+    group by outage.provider_id
+),
+
+owned as (
+    select distinct on (element_id) element_id, provider_id
+    from {{ ref('dim_network_element') }}
+    where element_id <> {{ unknown_id() }}
+    order by element_id, valid_from desc
+),
+
+watched as (
+    select owned.element_id, min(seen.first_date) as first_date
+    from owned
+    inner join seen using (provider_id)
+    group by owned.element_id
 ),
 
 candidate as (
@@ -94,8 +98,9 @@ select
     bounded.seconds_in_service::bigint as seconds_in_service,
     bounded.seconds_measured::bigint as seconds_measured,
     bounded.seconds_down::bigint as seconds_down,
-    least(bounded.seconds_measured - bounded.seconds_down, round(bounded.sampled_planned_seconds) + bounded.stopped_seconds)::bigint
-        as seconds_planned_down,
+    least(
+        bounded.seconds_measured - bounded.seconds_down, round(bounded.sampled_planned_seconds) + bounded.stopped_seconds
+    )::bigint as seconds_planned_down,
     (bounded.seconds_in_service - bounded.seconds_measured)::bigint as seconds_not_measured
 from bounded
 left join {{ ref('dim_network_element') }} as element

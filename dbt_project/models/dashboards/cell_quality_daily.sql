@@ -12,6 +12,15 @@ with day as (
     where signal_sample_count > 0 and element_id <> {{ unknown_id() }}
     group by element_id, usage_date
     having count(distinct service_id) >= 3
+),
+
+dated as (
+    select
+        day.*,
+        {{ day_start('day.measurement_date + 1', "coalesce(newest.time_zone, '" ~ var("reporting_time_zone") ~ "')") }}
+            as day_end_at
+    from day
+    left join {{ ref('dim_network_element') }} as newest on newest.element_id = day.element_id and newest.is_current
 )
 
 select
@@ -29,11 +38,10 @@ select
     performance.avg_packet_loss_percentage,
     {{ as_of() }} as as_of_at,
     through.data_through_at
-from day
-left join {{ ref('dim_network_element') }} as newest on newest.element_id = day.element_id and newest.is_current
+from dated as day
 left join {{ ref('dim_network_element') }} as element
     on element.element_id = day.element_id
-    and {{ holds_at('element', "(" ~ day_start('day.measurement_date + 1', "coalesce(newest.time_zone, '" ~ var("reporting_time_zone") ~ "')") ~ " - interval '1 microsecond')") }}
+    and {{ holds_at('element', "(day.day_end_at - interval '1 microsecond')") }}
 left join {{ ref('fct_network_performance_daily') }} as performance
     on performance.element_id = day.element_id and performance.performance_date = day.measurement_date
 left join {{ ref('int_freshness__data_through') }} as through

@@ -9,6 +9,8 @@ inner join {{ ref('int_providers__calendar') }} as calendar using (provider_id)
 left join {{ ref('dim_service') }} as service on service.service_key = quality.service_key
 left join {{ ref('dim_service_plan') }} as plan
     on plan.plan_id = service.plan_id
-    and {{ holds_at('plan', "(" ~ day_start('quality.assessment_date + 1', 'service.time_zone') ~ " - interval '1 microsecond')") }}
+    and {{ holds_at(
+        'plan', "(" ~ day_start('quality.assessment_date + 1', 'service.time_zone') ~ " - interval '1 microsecond')"
+    ) }}
 where quality.assessment_date between calendar.last_ended_date - 6 and calendar.last_ended_date
 group by quality.provider_id
