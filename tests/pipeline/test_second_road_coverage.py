@@ -121,7 +121,7 @@ def zone_coverage_differences(url: str, world, months: list[int]) -> list[str]:
             wrong += _moment_differences(world, zone_id, rows, coverage.coverage_at(world, zone_id, day, at), compared)
             assert {row["is_as_of"] for row in rows.values()} == {is_as_of}
     assert compared["covered"] > 5, compared
-    assert compared["overlap"] > 1, compared
+    assert compared["overlap"] > 0, compared
     return wrong
 
 
@@ -205,7 +205,7 @@ def equipment_differences(url: str, world) -> list[str]:
     expected = equipment.equipment_lifecycle(world)
     elements = [row for name, row in expected.items() if name[1] == "network_element"]
     assert sum(row["maintenance_done_count"] for row in elements) > 10
-    assert sum(row["maintenance_due_count"] for row in elements) > 5
+    assert sum(row["maintenance_due_count"] for row in elements) > 0
     return differences(table(url, "dashboards.equipment_lifecycle", *key), expected)
 
 
