@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 import numpy as np
+from shapely.geometry.base import BaseGeometry
 
 from orchestration.analytics.coverage import (
     Bools,
@@ -22,6 +23,7 @@ from orchestration.analytics.coverage import (
     covered_places,
     zone_cover,
 )
+from orchestration.analytics.equal_area import Floats
 from orchestration.analytics.moments import Moment, month_moments
 
 MONTHS = 24
@@ -80,12 +82,6 @@ class ServiceVersion(NamedTuple):
     valid_from: float
     valid_to: float
 
-    def is_in_force(self, at: float) -> bool:
-        """By its dates; suspended only if the version that holds then says so."""
-        begun = self.activated_at is not None and self.activated_at <= at
-        ended = self.deactivated_at is not None and self.deactivated_at <= at
-        return begun and not ended and self.valid_from <= at < self.valid_to and self.service_status != "suspended"
-
 
 class Block(NamedTuple):
     zone_id: str
@@ -128,7 +124,7 @@ class ShapeCache:
     """Areas by what stands: from one month to the next hardly anything changes."""
 
     def __init__(self) -> None:
-        self._covers: dict[tuple[Footprint, ...], dict[str, object]] = {}
+        self._covers: dict[tuple[Footprint, ...], dict[str, BaseGeometry]] = {}
         self._zones: dict[tuple[str, tuple[Footprint, ...]], list[ZoneCover]] = {}
 
     def zone_cover(self, zone: Zone, footprints: tuple[Footprint, ...]) -> list[ZoneCover]:
@@ -149,7 +145,27 @@ class ZoneHistory:
         self.zone, self.blocks, self.services, self.shapes = zone, blocks, services, shapes
         self.block_places = _places(blocks)
         self.service_places = _places(services)
+        names = {name: number for number, name in enumerate(dict.fromkeys(s.customer_id for s in services))}
+        self.customers = np.array([names[service.customer_id] for service in services], dtype=np.int64)
+        self.suspended = np.array([service.service_status == "suspended" for service in services], dtype=bool)
+        self._instants: dict[str, Floats] = {}
         self._covered: dict[tuple[Footprint, ...], tuple[Bools, Bools]] = {}
+
+    def are_in_force(self, at: float) -> Bools:
+        """Which versions of services are in force by the dates; suspended only if the one that holds then says so."""
+        in_force: Bools = ~self.suspended
+        for name, absent in (("activated_at", math.inf), ("valid_from", -math.inf)):
+            in_force &= self.instants(name, absent) <= at
+        for name in ("deactivated_at", "valid_to"):
+            in_force &= self.instants(name, math.inf) > at
+        return in_force
+
+    def instants(self, name: str, absent: float) -> Floats:
+        """A column of the services as seconds of the epoch."""
+        if name not in self._instants:
+            values = [getattr(service, name) for service in self.services]
+            self._instants[name] = np.array([absent if value is None else value for value in values], dtype=float)
+        return self._instants[name]
 
     def rows_at(self, moment: Moment, standing: Sequence[ElementVersion]) -> list[list[object]]:
         footprints = tuple(element.footprint() for element in standing)
@@ -175,21 +191,14 @@ class ZoneHistory:
             )  # fmt: skip
         block_is_covered, service_is_covered = self._covered[footprints]
         covered = [block for block, inside in zip(self.blocks, block_is_covered, strict=True) if inside]
-        at = moment.at.timestamp()
-        in_force = [
-            (service, bool(inside))
-            for service, inside in zip(self.services, service_is_covered, strict=True)
-            if service.is_in_force(at)
-        ]
-        located = {service.customer_id for service, _ in in_force if service.longitude is not None}
-        reached = {service.customer_id for service, inside in in_force if inside}
+        in_force = self.are_in_force(moment.at.timestamp())
+        chosen = (in_force, in_force & ~np.isnan(self.service_places.longitude), in_force & service_is_covered)
         block_counts: list[int | None] = [None] * 6
         if self.blocks:
             parts = (self.blocks, covered)
             tracts, count = ([f(part) for part in parts] for f in (_tracts, len))
             block_counts = [*tracts, *count, *(sum(block.households or 0 for block in part) for part in parts)]
-        customer_counts = [len({service.customer_id for service, _ in in_force}), len(located), len(reached)]
-        counts = [*block_counts, *customer_counts]
+        counts = [*block_counts, *(len(np.unique(self.customers[services])) for services in chosen)]
         # What is covered is not known where nothing says what the elements cover.
         return counts if is_known else [None if index in (1, 3, 5, 8) else n for index, n in enumerate(counts)]
 

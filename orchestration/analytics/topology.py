@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import networkx as nx
-from networkx.algorithms.connectivity import build_auxiliary_node_connectivity
+from networkx.algorithms.connectivity import build_auxiliary_node_connectivity, local_node_connectivity
 from networkx.algorithms.flow import build_residual_network
 
 MODEL_VERSION = "1"
@@ -48,9 +48,9 @@ class Risk:
     redundant_path_count: int | None = None
 
 
-def build_graph(elements: Sequence[Element], links: Sequence[Link]) -> nx.Graph:
+def build_graph(elements: Sequence[Element], links: Sequence[Link]) -> nx.Graph[Node]:
     """Elements, links between two of them, and what is built into what where no link says so."""
-    graph = nx.Graph()
+    graph: nx.Graph[Node] = nx.Graph()
     graph.add_node(CORE)
     known = {element.element_id for element in elements}
     graph.add_nodes_from(("element", element_id) for element_id in known)
@@ -120,16 +120,13 @@ def _dominated(dominator: Mapping[Node, Node | None]) -> dict[Node, set[Node]]:
 class PathCounter:
     """Counts paths between two nodes that share no other element and no link (Menger: a maximal flow)."""
 
-    def __init__(self, graph: nx.Graph) -> None:
+    def __init__(self, graph: nx.Graph[Node]) -> None:
         self._graph = graph
         self._auxiliary = build_auxiliary_node_connectivity(graph)
         self._residual = build_residual_network(self._auxiliary, "capacity")
 
     def between(self, start: Node, end: Node) -> int:
-        count: int = nx.algorithms.connectivity.local_node_connectivity(
-            self._graph, start, end, auxiliary=self._auxiliary, residual=self._residual
-        )
-        return count
+        return int(local_node_connectivity(self._graph, start, end, auxiliary=self._auxiliary, residual=self._residual))
 
 
 def served_by(elements: Iterable[str], served: Mapping[str, set[str]]) -> set[str]:

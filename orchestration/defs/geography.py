@@ -3,6 +3,8 @@
 Not here: the mathematics (orchestration.analytics), the tables' contracts (dbt's sources of schema analytics).
 """
 
+from datetime import datetime
+
 import dagster as dg
 import psycopg
 
@@ -72,18 +74,8 @@ _SERVED = f"""
 )  # fmt: skip
 def zone_coverage(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
     """One row per zone, provider and day (24 month ends and AS_OF): area, blocks and customers covered, overlap."""
-    as_of = warehouse.as_of(dict(context.run.tags))
     with psycopg.connect(warehouse.url) as connection:
-        history = History(
-            [Zone(*row) for row in connection.execute(_ZONES.encode())],
-            [Block(*row) for row in connection.execute(_BLOCKS)],
-            [ElementVersion(*row) for row in connection.execute(_ELEMENTS.encode())],
-            [ServiceVersion(*row) for row in connection.execute(_SERVICES.encode())],
-        )
-        rows = [[*row, as_of, COVERAGE_VERSION] for row in coverage_rows(history, as_of)]
-        columns = (*COVERAGE_COLUMNS, "as_of_at", "model_version")
-        changed, removed = replace_rows(connection, "analytics.zone_coverage", columns, rows)
-    return dg.MaterializeResult(metadata={"rows": len(rows), "rows_changed": changed, "rows_removed": removed})
+        return dg.MaterializeResult(metadata=fill_zone_coverage(connection, warehouse.as_of(dict(context.run.tags))))
 
 
 @dg.asset(
@@ -94,14 +86,32 @@ def zone_coverage(context: dg.AssetExecutionContext, warehouse: WarehouseResourc
 )
 def topology_risk(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
     """One row per element and link: what loses its path to the core if it fails, who is behind it, ways besides."""
-    as_of = warehouse.as_of(dict(context.run.tags))
     with psycopg.connect(warehouse.url) as connection:
-        rows = topology_rows(connection, as_of)
-        changed, removed = replace_rows(connection, "analytics.topology_risk", TOPOLOGY_COLUMNS, rows)
-    return dg.MaterializeResult(metadata={"rows": len(rows), "rows_changed": changed, "rows_removed": removed})
+        return dg.MaterializeResult(metadata=fill_topology_risk(connection, warehouse.as_of(dict(context.run.tags))))
 
 
-def topology_rows(connection: psycopg.Connection, as_of: object) -> list[list[object]]:
+def fill_zone_coverage(connection: psycopg.Connection, as_of: datetime) -> dict[str, int]:
+    """Computes the table anew; returns how many rows it has, and how many were changed and removed."""
+    history = History(
+        [Zone(*row) for row in connection.execute(_ZONES.encode())],
+        [Block(*row) for row in connection.execute(_BLOCKS)],
+        [ElementVersion(*row) for row in connection.execute(_ELEMENTS.encode())],
+        [ServiceVersion(*row) for row in connection.execute(_SERVICES.encode())],
+    )
+    rows = [[*row, as_of, COVERAGE_VERSION] for row in coverage_rows(history, as_of)]
+    columns = (*COVERAGE_COLUMNS, "as_of_at", "model_version")
+    changed, removed = replace_rows(connection, "analytics.zone_coverage", columns, rows)
+    return {"rows": len(rows), "rows_changed": changed, "rows_removed": removed}
+
+
+def fill_topology_risk(connection: psycopg.Connection, as_of: datetime) -> dict[str, int]:
+    """The same for the risks."""
+    rows = topology_rows(connection, as_of)
+    changed, removed = replace_rows(connection, "analytics.topology_risk", TOPOLOGY_COLUMNS, rows)
+    return {"rows": len(rows), "rows_changed": changed, "rows_removed": removed}
+
+
+def topology_rows(connection: psycopg.Connection, as_of: datetime) -> list[list[object]]:
     """The rows in the order of TOPOLOGY_COLUMNS."""
     at = {"as_of": as_of}
     elements = connection.execute(_GRAPH_ELEMENTS.encode(), at).fetchall()

@@ -12,17 +12,37 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from orchestration.dbt_runner import invoke, parse_project
+from orchestration.defs import geography as geography_assets
 from tests.second_road import coverage, equipment, geography
-from tests.second_road.world import read_world
 
 # Strips against polygons.
 AREA_TOLERANCE = {"rel_tol": 2e-3, "abs_tol": 0.5}
 
 
 @pytest.fixture(scope="module")
-def world(built_warehouse):
-    settings = built_warehouse.settings
-    return read_world(built_warehouse.landing, settings.as_of, settings.reporting_time_zone)
+def warehouse(any_warehouse):
+    """One of several operators' warehouses; where it was built without the assets, they and the mart on them follow."""
+    if any_warehouse.result is None:
+        fill(any_warehouse)
+    return any_warehouse
+
+
+def fill(warehouse) -> None:
+    with psycopg.connect(warehouse.url) as connection:
+        geography_assets.fill_zone_coverage(connection, warehouse.settings.as_of)
+        geography_assets.fill_topology_risk(connection, warehouse.settings.as_of)
+    project = parse_project(warehouse.settings.warehouse_folder / "dbt", warehouse.url.rpartition("/")[2])
+    variables = {"as_of": warehouse.settings.as_of.isoformat(), "windows": {}}
+    events = invoke(project, warehouse.url, ["build", "--select", "network_coverage", "--exclude-resource-type",
+                                             "unit_test"], variables)  # fmt: skip
+    said = [event["info"]["msg"] for event in events if event["info"]["name"] in ("RunResultError", "RunResultFailure")]
+    assert said == []
+
+
+@pytest.fixture(scope="module")
+def world(any_world):
+    return any_world
 
 
 def table(url: str, name: str, *key: str, where: str = "true", columns: str = "*") -> dict[tuple, dict]:
@@ -101,7 +121,7 @@ def zone_coverage_differences(url: str, world, months: list[int]) -> list[str]:
             wrong += _moment_differences(world, zone_id, rows, coverage.coverage_at(world, zone_id, day, at), compared)
             assert {row["is_as_of"] for row in rows.values()} == {is_as_of}
     assert compared["covered"] > 5, compared
-    assert compared["overlap"] > 1, compared
+    assert compared["overlap"] > 0, compared
     return wrong
 
 
@@ -185,7 +205,7 @@ def equipment_differences(url: str, world) -> list[str]:
     expected = equipment.equipment_lifecycle(world)
     elements = [row for name, row in expected.items() if name[1] == "network_element"]
     assert sum(row["maintenance_done_count"] for row in elements) > 10
-    assert sum(row["maintenance_due_count"] for row in elements) > 5
+    assert sum(row["maintenance_due_count"] for row in elements) > 0
     return differences(table(url, "dashboards.equipment_lifecycle", *key), expected)
 
 
@@ -193,21 +213,71 @@ def test_calendar(built_warehouse):
     assert differences(table(built_warehouse.url, "core.dim_date", "date_day"), geography.calendar()) == []
 
 
-def test_dimensions(built_warehouse, world):
-    assert dimension_differences(built_warehouse.url, world) == []
+def test_dimensions(warehouse, world):
+    assert dimension_differences(warehouse.url, world) == []
 
 
-def test_equipment_lifecycle(built_warehouse, world):
-    assert equipment_differences(built_warehouse.url, world) == []
+def test_equipment_lifecycle(warehouse, world):
+    assert equipment_differences(warehouse.url, world) == []
 
 
-def test_zone_coverage(built_warehouse, world):
-    assert zone_coverage_differences(built_warehouse.url, world, [0, 1, 3]) == []
+def test_zone_coverage(warehouse, world):
+    assert zone_coverage_differences(warehouse.url, world, [0, 1, 3]) == []
 
 
-def test_topology_risk(built_warehouse, world):
-    assert topology_differences(built_warehouse.url, world) == []
+def test_topology_risk(warehouse, world):
+    assert topology_differences(warehouse.url, world) == []
 
 
-def test_network_coverage(built_warehouse, world):
-    assert network_coverage_differences(built_warehouse.url, world) == []
+def test_network_coverage(warehouse, world):
+    assert network_coverage_differences(warehouse.url, world) == []
+
+
+def test_nothing_new_changes_nothing(built_warehouse):
+    with psycopg.connect(built_warehouse.url) as connection:
+        before = connection.execute("select zone_id, provider_id, coverage_date, xmin from analytics.zone_coverage")
+        versions = set(before.fetchall())
+        for fill_table in (geography_assets.fill_zone_coverage, geography_assets.fill_topology_risk):
+            done = fill_table(connection, built_warehouse.settings.as_of)
+            assert done["rows"] > 100
+            assert (done["rows_changed"], done["rows_removed"]) == (0, 0)
+        after = connection.execute("select zone_id, provider_id, coverage_date, xmin from analytics.zone_coverage")
+        assert set(after.fetchall()) == versions
+
+
+def test_only_differences_are_written(built_warehouse):
+    with psycopg.connect(built_warehouse.url) as connection:
+        connection.execute("update analytics.topology_risk set entity_kind = 'wrong' where entity_type = 'link'")
+        connection.execute("delete from analytics.topology_risk where entity_kind = 'core'")
+        connection.execute(
+            "insert into analytics.topology_risk select 'link', gen_random_uuid(), provider_id, zone_id, entity_kind"
+            " from analytics.topology_risk where entity_kind = 'switch'"
+        )
+        by_kind = "select entity_kind, count(*) from analytics.topology_risk group by 1"
+        before = dict(connection.execute(by_kind).fetchall())
+        done = geography_assets.fill_topology_risk(connection, built_warehouse.settings.as_of)
+        after = dict(connection.execute(by_kind).fetchall())
+        assert done["rows_changed"] == before["wrong"] + after["core"]
+        assert done["rows_removed"] == before["switch"] - after["switch"] == after["switch"]
+        connection.rollback()
+
+
+def test_the_analytics_tables_have_their_contract(built_warehouse):
+    bare = built_warehouse.ask(
+        "select c.relname, a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid"
+        " where c.relnamespace = 'analytics'::regnamespace and c.relname in ('zone_coverage', 'topology_risk')"
+        " and a.attnum > 0 and col_description(c.oid, a.attnum) is null"
+    )
+    assert bare == []
+    tables = built_warehouse.ask(
+        "select c.relname, obj_description(c.oid) like 'One row per%%', (select array_agg(a.attname::text"
+        " order by array_position(k.conkey, a.attnum)) from pg_attribute a"
+        " where a.attrelid = c.oid and a.attnum = any(k.conkey))"
+        " from pg_class c join pg_constraint k on k.conrelid = c.oid and k.contype = 'p'"
+        " where c.relname = any(%s) order by 1",
+        ["zone_coverage", "topology_risk"],
+    )
+    assert tables == [
+        ("topology_risk", True, ["entity_type", "entity_id"]),
+        ("zone_coverage", True, ["zone_id", "provider_id", "coverage_date"]),
+    ]

@@ -14,6 +14,11 @@ placed as (
             else operational_status
         end as state
     from element
+),
+
+-- Zero visits are only zero where maintenance was delivered at all.
+feed as (
+    select count(*) > 0 as has_maintenance from {{ ref('int_equipment__maintenance') }}
 )
 
 select
@@ -36,8 +41,7 @@ select
     coalesce(maintenance.maintenance_in_progress_count, 0) as maintenance_in_progress_count,
     coalesce(maintenance.maintenance_due_count, 0) as maintenance_due_count,
     coalesce(maintenance.maintenance_overdue_count, 0) as maintenance_overdue_count,
-    -- Zero visits are only zero where maintenance was delivered at all.
     feed.has_maintenance
 from placed
-cross join (select count(*) > 0 as has_maintenance from {{ ref('int_equipment__maintenance') }}) as feed
+cross join feed
 left join {{ ref('int_equipment__maintenance') }} as maintenance using (element_id)
