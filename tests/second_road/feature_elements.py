@@ -82,13 +82,17 @@ def _whole_days(at: datetime, since: datetime | None) -> int | None:
     return (at - since) // timedelta(days=1) if since else None
 
 
-def _works(world: World, at: datetime) -> dict[str, dict[str, object]]:
+def _works(outages: list[dict], maintenance: list[dict], at: datetime) -> dict[str, dict]:
     """Outages and maintenance before an instant, by element."""
-    found: dict[str, dict] = defaultdict(lambda: {"failures": [], "done": [], "corrective": 0, "overdue": 0})
-    for row in world.feeds["outages"].newest():
+    first = {
+        "outages_from": min(r["outage_start"] for r in outages),
+        "maintenance_from": min(r["started_at"] or r["scheduled_at"] for r in maintenance),
+    }
+    found: dict[str, dict] = defaultdict(lambda: {"failures": [], "done": [], "corrective": 0, "overdue": 0} | first)
+    for row in outages:
         if row["element_id"] and row["outage_type"] != "planned" and row["outage_start"] < at:
             found[row["element_id"]]["failures"].append(row["outage_start"])
-    for row in world.feeds["maintenance_events"].newest():
+    for row in maintenance:
         if row["scheduled_at"] >= at:
             continue
         own, began, done = found[row["element_id"]], row["started_at"], row["completed_at"]
@@ -110,10 +114,10 @@ def _in_service(world: World, day: date, at: datetime) -> list[tuple[str, dict]]
 
 
 def _row(world: World, day: date, at: datetime, element_id: str, held: dict, performance: dict, works: dict) -> dict:
+    """One element's columns; `works` knows whether its feeds had begun."""
     versions, end, begun = world.element_versions[element_id], held["end_of_support_on"], held["installed_on"]
     busy = performance.pop("busy")
-    outages_known = min(r["outage_start"] for r in world.feeds["outages"].newest()) < at
-    works_known = min(r["started_at"] or r["scheduled_at"] for r in world.feeds["maintenance_events"].newest()) < at
+    outages_known, works_known = works["outages_from"] < at, works["maintenance_from"] < at
     return performance | {
         "as_of_date": day, "as_of_at": at, "is_latest": at == world.as_of, "element_id": element_id,
         "element_key": version_key(element_id, versions, held),
@@ -135,9 +139,10 @@ def _row(world: World, day: date, at: datetime, element_id: str, held: dict, per
 
 def feature_element(world: World) -> dict[tuple, dict[str, object]]:
     days, found = element_days(world), {}
+    outages, maintenance = world.feeds["outages"].newest(), world.feeds["maintenance_events"].newest()
     measured = [day for own in days.values() for day in own]
     for day, at in as_of_dates(world, measured, lambda day: day.isoweekday() == 1).items():
-        works, elements = _works(world, at), _in_service(world, day, at)
+        works, elements = _works(outages, maintenance, at), _in_service(world, day, at)
         models = Counter((held["vendor"], held["model"]) for _, held in elements)
         peers = Counter((held["vendor"], held["model"], held["software_version"]) for _, held in elements)
         for element_id, held in elements:
