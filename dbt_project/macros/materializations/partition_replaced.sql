@@ -39,11 +39,7 @@
 
     {%- set counts = {'changed': 0} -%}
     {%- if not flags.EMPTY and not window.is_empty -%}
-        {%- do execute_sql(
-            (config.get('sql_header') or '') ~ "insert into " ~ aside ~ " (" ~ column_list(columns) ~ ") select "
-            ~ column_list(columns) ~ " from (" ~ sql ~ "\n) as model_rows"
-        ) -%}
-        {%- do execute_sql("analyze " ~ aside) -%}
+        {%- do fill_aside(aside, sql, columns) -%}
         {%- if kind is none -%} {%- do fill_new(target, aside, columns, partitioning, counts) -%}
         {%- elif window.is_whole -%} {%- do replace_what_differs(target, aside, columns, key, partitioning, counts) -%}
         {%- else -%} {%- do replace_window(target, aside, columns, window, partitioning, counts) -%}
@@ -102,7 +98,7 @@
     {%- endset -%}
     {{ return({
         'is_whole': false, 'is_all': windows == 'all', 'is_empty': not windows, 'feed': given.feed,
-        'condition': "((" ~ near ~ ") and " ~ touched ~ ")"
+        'condition': 'true' if windows == 'all' else "((" ~ near ~ ") and " ~ touched ~ ")"
     }) }}
 {%- endmacro %}
 

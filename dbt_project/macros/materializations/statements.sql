@@ -35,8 +35,10 @@
     {{ return(kinds[0][0] if kinds else none) }}
 {%- endmacro %}
 
-{# One build of a model at a time, whoever runs it; held until unlock_model or the end of the session. #}
+{# One build of a model at a time, whoever runs it: the next one waits, at most ten minutes. Held until unlock_model or,
+   if the build fails, the end of dbt's session. #}
 {% macro lock_model(relation) -%}
+    {%- do execute_sql("select set_config('lock_timeout', '10min', true)") -%}
     {%- do execute_sql("select pg_advisory_lock(hashtextextended('dbt ' || " ~ literal(relation.include(database=False)) ~ ", 0))") -%}
     {%- do commit_transaction() -%}
 {%- endmacro %}
@@ -49,7 +51,7 @@
    after us waits as long), then everything is let go, and after a pause tried again. Jinja has no try, hence PL/pgSQL.
    `locks` are taken first, in their order: a leaf before its parent. Returns the number of tries, or 0 if all failed
    and `is_required` is not set; else that is an error, which names who was in the way. #}
-{% macro short_transaction(statements, locks=[], tries=60, is_required=True) -%}
+{% macro short_transaction(statements, locks=[], tries=600, is_required=True) -%}
     {%- do commit_transaction() -%}
     {%- set block -%}
 do $short$
