@@ -25,7 +25,7 @@
     {%- do finish_table(target, aside, changed, kind is none) -%}
     {%- do execute_sql("drop table " ~ aside) -%}
     {%- do unlock_model(target) -%}
-    {%- do commit_transaction() -%}
+    {%- do adapter.commit() -%}
 
     {%- call noop_statement('main', 'CHANGED ' ~ changed, 'CHANGED', changed) -%} {{ sql }} {%- endcall -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}

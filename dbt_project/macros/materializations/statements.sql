@@ -6,10 +6,10 @@
     {{ return(load_result('execute_sql').response.rows_affected) }}
 {%- endmacro %}
 
-{# Ends the open transaction, if dbt knows of one or not. #}
+{# Ends the open transaction and begins the next. (After the COMMIT that dbt sends, psycopg2 believes that its transaction
+   goes on and begins none: every later statement would be a transaction of its own.) #}
 {% macro commit_transaction() -%}
-    {%- do execute_sql('select 1') -%}
-    {%- do adapter.commit() -%}
+    {%- do execute_sql('commit; begin') -%}
 {%- endmacro %}
 
 {# The rows of a query in the open transaction. #}
@@ -50,7 +50,8 @@
 {# Statements that lock readers out, in a transaction of their own: each lock is waited for at most 50 ms (whoever comes
    after us waits as long), then everything is let go, and after a pause tried again. Jinja has no try, hence PL/pgSQL.
    `locks` are taken first, in their order: a leaf before its parent. Returns the number of tries, or 0 if all failed
-   and `is_required` is not set; else that is an error, which names who was in the way. #}
+   (or, at once, if something depends on what would be dropped) and `is_required` is not set; else that is an error, which
+   names who was in the way. #}
 {% macro short_transaction(statements, locks=[], tries=600, is_required=True) -%}
     {%- do commit_transaction() -%}
     {%- set block -%}
@@ -69,11 +70,17 @@ begin
             {{ statement }};
             {%- endfor %}
             exit;
-        exception when lock_not_available or deadlock_detected then
-            if tries >= {{ tries }} then
+        exception
+            {%- if not is_required %}
+            when dependent_objects_still_exist then
                 tries := 0;
                 exit;
-            end if;
+            {%- endif %}
+            when lock_not_available or deadlock_detected then
+                if tries >= {{ tries }} then
+                    tries := 0;
+                    exit;
+                end if;
         end;
         perform pg_sleep(0.1 + random() * 0.2);
     end loop;
