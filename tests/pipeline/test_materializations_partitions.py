@@ -10,7 +10,8 @@ import pytest
 from tests.pipeline.materializing import Project, make_project, prepare
 
 JUNE, JULY, AUGUST = (f"fct_event_daily_2026_{month}" for month in ("06", "07", "08"))
-SAME = "(table core.fct_event_daily except table world.events) union all (table world.events except table core.fct_event_daily)"  # fmt: skip
+DIFFERING = "(table {0} except table {1}) union all (table {1} except table {0})"
+SAME = DIFFERING.format("core.fct_event_daily", "world.events")
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,10 @@ def test_a_small_window_is_replaced_inside_its_partition(project):
     before = leaves(project)
     project.do("update world.events set amount = 2 where event_date = '2026-07-10'",
                "delete from world.events where event_date = '2026-07-10' and thing_id > 40")  # fmt: skip
-    xmins = f"select thing_id, event_date, xmin::text from core.{JULY} where event_date not between '2026-07-08' and '2026-07-11' order by 1, 2"  # fmt: skip
+    xmins = (
+        f"select thing_id, event_date, xmin::text from core.{JULY}"
+        " where event_date not between '2026-07-08' and '2026-07-11' order by 1, 2"
+    )
     untouched = project.ask(xmins)
     project.build("fct_event_daily", windows=[["2026-07-10", "2026-07-11"]])
     assert replaced(project) == [(JULY, "inside", 0, 100, 90)]
@@ -77,9 +81,14 @@ def test_a_large_window_is_swapped_and_keeps_what_is_outside(project):
     ]
     definition = "select regexp_replace(indexdef, '.* USING ', '') from pg_indexes where tablename = '{}' order by 1"
     assert project.ask(definition.format(JULY)) == project.ask(definition.format(JUNE))
-    assert project.ask(f"select count(*) from pg_constraint where conrelid = 'core.{JULY}'::regclass and contype = 'c'") == [(0,)]  # fmt: skip
+    checks = f"select count(*) from pg_constraint where conrelid = 'core.{JULY}'::regclass and contype = 'c'"
+    assert project.ask(checks) == [(0,)]
     assert project.ask("select count(*) from pg_class where relname ~ '_new$'") == [(0,)]
-    assert project.ask("select count(*) from pg_inherits join pg_index on indexrelid = inhparent where indrelid = 'core.fct_event_daily'::regclass") == [(8,)]  # fmt: skip
+    attached = (
+        "select count(*) from pg_inherits join pg_index on indexrelid = inhparent"
+        " where indrelid = 'core.fct_event_daily'::regclass"
+    )
+    assert project.ask(attached) == [(8,)]
 
 
 def test_a_quarter_is_where_a_swap_begins(project):
@@ -131,16 +140,15 @@ def test_a_column_is_added_in_place(project):
                    "  - {name: note, data_type: text, description: A note.}\n"
                    "  - {name: amount, data_type: numeric, description: What happened.}")  # fmt: skip
     project.build("fct_event_daily", windows=[["2026-07-10", "2026-07-11"]])
-    assert project.ask("select event_date::text, count(*) from core.fct_event_daily where note = 'n' group by 1 order by 1") == [
-        ("2026-07-09", 50), ("2026-07-10", 50)
-    ]  # fmt: skip
+    noted = "select event_date::text, count(*) from core.fct_event_daily where note = 'n' group by 1 order by 1"
+    assert project.ask(noted) == [("2026-07-09", 50), ("2026-07-10", 50)]
     project.build("fct_event_daily", command="build --full-refresh")
     assert project.ask("select count(*) from core.fct_event_daily where note = 'n'") == [(4600,)]
     assert project.ask("select 'core.fct_event_daily'::regclass::oid::bigint") == oid
 
 
 def test_a_fact_built_whole_changes_only_what_differs(project):
-    same = "(table core.fct_statement except table world.statements) union all (table world.statements except table core.fct_statement)"  # fmt: skip
+    same = DIFFERING.format("core.fct_statement", "world.statements")
     assert project.build("fct_statement")["fct_statement"] == 0
     project.do("update world.statements set amount = 2 where period_start = '2026-07-01'",
                "update world.statements set amount = 2 where statement_id in (3, 6)",
@@ -220,7 +228,8 @@ def test_a_fact_that_does_not_say_its_window_or_partitions_is_refused(project, o
 
 def test_a_first_build_needs_everything(project):
     project.do("drop table core.fct_event_daily")
-    assert 'needs the window "all" of events' in project.problem("fct_event_daily", windows=[["2026-06-01", "2026-07-01"]])  # fmt: skip
+    problem = project.problem("fct_event_daily", windows=[["2026-06-01", "2026-07-01"]])
+    assert 'needs the window "all" of events' in problem
 
 
 def test_statistics_of_the_whole_follow_a_tenth_of_the_rows(project):
