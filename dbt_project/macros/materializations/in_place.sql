@@ -13,17 +13,11 @@
 
     {%- set kind = kind_of(target) -%}
     {%- do refuse_other_kind(target, kind, ['r']) -%}
-    {%- set aside = create_aside(target, sql, key) -%}
+    {%- set aside = create_aside(target, sql) -%}
     {%- set columns = shape_of(aside) -%}
+    {%- do fill_aside(aside, 'select * from (' ~ sql ~ '\n) as none_of_them where false' if flags.EMPTY else sql, columns, key) -%}
     {%- if kind is none -%}
         {%- do execute_sql("create table " ~ target ~ " (like " ~ aside ~ " including all excluding indexes)") -%}
-    {%- endif -%}
-    {%- if not (flags.EMPTY and kind is not none) -%}
-        {%- do execute_sql(
-            (config.get('sql_header') or '') ~ "insert into " ~ aside ~ " (" ~ column_list(columns) ~ ") select "
-            ~ column_list(columns) ~ " from (" ~ sql ~ "\n) as model_rows"
-        ) -%}
-        {%- do execute_sql("analyze " ~ aside) -%}
     {%- endif -%}
     {%- if kind is not none -%} {%- do loosen_shape(target, aside) -%} {%- endif -%}
     {%- set changed = 0 if flags.EMPTY else apply_differences(target, aside, columns, key) -%}
@@ -31,7 +25,7 @@
     {%- do finish_table(target, aside, changed, kind is none) -%}
     {%- do execute_sql("drop table " ~ aside) -%}
     {%- do unlock_model(target) -%}
-    {%- do commit_transaction() -%}
+    {%- do adapter.commit() -%}
 
     {%- call noop_statement('main', 'CHANGED ' ~ changed, 'CHANGED', changed) -%} {{ sql }} {%- endcall -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}

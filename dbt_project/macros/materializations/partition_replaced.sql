@@ -39,11 +39,7 @@
 
     {%- set counts = {'changed': 0} -%}
     {%- if not flags.EMPTY and not window.is_empty -%}
-        {%- do execute_sql(
-            (config.get('sql_header') or '') ~ "insert into " ~ aside ~ " (" ~ column_list(columns) ~ ") select "
-            ~ column_list(columns) ~ " from (" ~ sql ~ "\n) as model_rows"
-        ) -%}
-        {%- do execute_sql("analyze " ~ aside) -%}
+        {%- do fill_aside(aside, sql, columns) -%}
         {%- if kind is none -%} {%- do fill_new(target, aside, columns, partitioning, counts) -%}
         {%- elif window.is_whole -%} {%- do replace_what_differs(target, aside, columns, key, partitioning, counts) -%}
         {%- else -%} {%- do replace_window(target, aside, columns, window, partitioning, counts) -%}
@@ -53,7 +49,7 @@
     {%- do finish_table(target, aside, counts.changed, kind is none) -%}
     {%- do execute_sql("drop table " ~ aside) -%}
     {%- do unlock_model(target) -%}
-    {%- do commit_transaction() -%}
+    {%- do adapter.commit() -%}
 
     {%- call noop_statement('main', 'CHANGED ' ~ counts.changed, 'CHANGED', counts.changed) -%} {{ sql }} {%- endcall -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
@@ -102,7 +98,7 @@
     {%- endset -%}
     {{ return({
         'is_whole': false, 'is_all': windows == 'all', 'is_empty': not windows, 'feed': given.feed,
-        'condition': "((" ~ near ~ ") and " ~ touched ~ ")"
+        'condition': 'true' if windows == 'all' else "((" ~ near ~ ") and " ~ touched ~ ")"
     }) }}
 {%- endmacro %}
 

@@ -58,9 +58,9 @@
     {{ return({'added': added, 'gone': gone, 'retyped': retyped}) }}
 {%- endmacro %}
 
-{# A temporary table with the shape that the model wants (the contract's, with the key as primary key), still empty.
+{# A temporary table with the shape that the model wants (the contract's, else the query's), still empty.
    It has the model's own name, in the session's temporary schema, so that its constraints are named as the table's. #}
-{% macro create_aside(relation, sql, key=[]) -%}
+{% macro create_aside(relation, sql) -%}
     {%- set aside = api.Relation.create(schema='pg_temp', identifier=relation.identifier, type='table') -%}
     {%- if model.constraints | selectattr('type', 'equalto', 'foreign_key') | list -%}
         {{ exceptions.raise_compiler_error(
@@ -74,11 +74,20 @@
     {%- else -%}
         {%- do execute_sql("create temporary table " ~ aside ~ " as " ~ get_empty_subquery_sql(sql)) -%}
     {%- endif -%}
+    {{ return(aside) }}
+{%- endmacro %}
+
+{# Rows that are built aside: the model's, then the key as primary key, which refuses a key that repeats, and statistics. #}
+{% macro fill_aside(aside, sql, columns, key=[]) -%}
+    {%- do execute_sql(
+        (config.get('sql_header') or '') ~ "insert into " ~ aside ~ " (" ~ column_list(columns) ~ ") select "
+        ~ column_list(columns) ~ " from (" ~ sql ~ "\n) as model_rows"
+    ) -%}
     {%- set has_key = constraints_of(aside).values() | selectattr('kind', 'equalto', 'p') | list -%}
     {%- if key and not has_key -%}
         {%- do execute_sql("alter table " ~ aside ~ " add primary key (" ~ key | join(', ') ~ ")") -%}
     {%- endif -%}
-    {{ return(aside) }}
+    {%- do execute_sql("analyze " ~ aside) -%}
 {%- endmacro %}
 
 {# Names of columns as SQL lists them. #}

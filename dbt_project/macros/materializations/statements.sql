@@ -6,10 +6,10 @@
     {{ return(load_result('execute_sql').response.rows_affected) }}
 {%- endmacro %}
 
-{# Ends the open transaction, if dbt knows of one or not. #}
+{# Ends the open transaction and begins the next. (After the COMMIT that dbt sends, psycopg2 believes that its transaction
+   goes on and begins none: every later statement would be a transaction of its own.) #}
 {% macro commit_transaction() -%}
-    {%- do execute_sql('select 1') -%}
-    {%- do adapter.commit() -%}
+    {%- do execute_sql('commit; begin') -%}
 {%- endmacro %}
 
 {# The rows of a query in the open transaction. #}
@@ -35,8 +35,10 @@
     {{ return(kinds[0][0] if kinds else none) }}
 {%- endmacro %}
 
-{# One build of a model at a time, whoever runs it; held until unlock_model or the end of the session. #}
+{# One build of a model at a time, whoever runs it: the next one waits, at most ten minutes. Held until unlock_model or,
+   if the build fails, the end of dbt's session. #}
 {% macro lock_model(relation) -%}
+    {%- do execute_sql("select set_config('lock_timeout', '10min', true)") -%}
     {%- do execute_sql("select pg_advisory_lock(hashtextextended('dbt ' || " ~ literal(relation.include(database=False)) ~ ", 0))") -%}
     {%- do commit_transaction() -%}
 {%- endmacro %}
@@ -48,8 +50,9 @@
 {# Statements that lock readers out, in a transaction of their own: each lock is waited for at most 50 ms (whoever comes
    after us waits as long), then everything is let go, and after a pause tried again. Jinja has no try, hence PL/pgSQL.
    `locks` are taken first, in their order: a leaf before its parent. Returns the number of tries, or 0 if all failed
-   and `is_required` is not set; else that is an error, which names who was in the way. #}
-{% macro short_transaction(statements, locks=[], tries=60, is_required=True) -%}
+   (or, at once, if something depends on what would be dropped) and `is_required` is not set; else that is an error, which
+   names who was in the way. #}
+{% macro short_transaction(statements, locks=[], tries=600, is_required=True) -%}
     {%- do commit_transaction() -%}
     {%- set block -%}
 do $short$
@@ -67,11 +70,17 @@ begin
             {{ statement }};
             {%- endfor %}
             exit;
-        exception when lock_not_available or deadlock_detected then
-            if tries >= {{ tries }} then
+        exception
+            {%- if not is_required %}
+            when dependent_objects_still_exist then
                 tries := 0;
                 exit;
-            end if;
+            {%- endif %}
+            when lock_not_available or deadlock_detected then
+                if tries >= {{ tries }} then
+                    tries := 0;
+                    exit;
+                end if;
         end;
         perform pg_sleep(0.1 + random() * 0.2);
     end loop;

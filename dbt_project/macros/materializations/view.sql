@@ -27,7 +27,7 @@
     {%- do persist_docs(target, model) -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do unlock_model(target) -%}
-    {%- do commit_transaction() -%}
+    {%- do adapter.commit() -%}
 
     {%- call noop_statement('main', 'CREATE VIEW', 'CREATE VIEW', 0) -%} {{ create }} {%- endcall -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
