@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from expectations.newest import update_every_freshness
+from expectations.results import create_quality_tables
 from ingestion.contract import contracts
 from ingestion.loader import load_feed
 from ingestion.sample import write_sample
@@ -99,6 +100,8 @@ def build_directly(settings: Settings) -> list[str]:
             feed, landing=settings.landing_dir, warehouse_url=settings.warehouse_url, pii_key=b"k" * 32, quiet_seconds=0
         )
     update_every_freshness(settings.warehouse_url, settings.as_of)
+    with psycopg.connect(settings.warehouse_url) as connection:
+        create_quality_tables(connection)
     project = parse_project(settings.warehouse_folder / "dbt", settings.warehouse_url.rpartition("/")[2])
     variables: dict[str, object] = {
         "as_of": settings.as_of.isoformat(),
