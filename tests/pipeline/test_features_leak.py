@@ -36,7 +36,8 @@ PLANTED = {
                            f" scheduled_at = {SEPTEMBER}, started_at = {SEPTEMBER}, completed_at = null,"
                            " outcome = 'pending'", "true"),
     "customers": (f"updated_at = {SEPTEMBER}, account_status = 'closed', auto_pay = not auto_pay", "true"),
-    "customer_services": (f"updated_at = {SEPTEMBER}, service_status = 'suspended', contract_end = '2030-01-01'", "true"),
+    "customer_services": (f"updated_at = {SEPTEMBER}, service_status = 'suspended',"
+                          " contract_end = '2030-01-01'", "true"),
     "service_plans": (f"updated_at = {SEPTEMBER}, data_allowance_gb = 0.001, speed_mbps_down = 99999", "true"),
     "network_elements": (f"updated_at = {SEPTEMBER}, operational_status = 'failed', software_version = 'new',"
                          " end_of_support_on = '2050-01-01'", "operational_status = 'active'"),
