@@ -14,9 +14,11 @@ from orchestration.defs.dbt import Translator, build_dbt_assets, parsed_project
 from orchestration.defs.freshness import build_freshness_job, build_hourly_schedule, build_overdue_checks, published_on
 from orchestration.defs.guards import guards
 from orchestration.defs.ingest import feed_assets
-from orchestration.defs.pipeline import build_daily_schedule, build_pipeline_job
+from orchestration.defs.pipeline import build_pipeline_job
 from orchestration.defs.resources import WarehouseResource
+from orchestration.defs.schedules import build_schedules
 from orchestration.defs.stages import stage_jobs
+from orchestration.defs.touched_windows import build_sensor
 
 
 def build_defs(
@@ -39,7 +41,8 @@ def build_defs(
     outer = dg.Definitions(
         asset_checks=[overdue],
         jobs=[job, freshness, *stage_jobs(apart=[overdue])],
-        schedules=[build_daily_schedule(job, warehouse), build_hourly_schedule(freshness, warehouse)],
+        schedules=[*build_schedules(job, inner, warehouse), build_hourly_schedule(freshness, warehouse)],
+        sensors=[build_sensor(inner, warehouse)],
     )
     return dg.Definitions.merge(base, outer)
 

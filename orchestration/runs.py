@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Collection, Set
 
 import dagster as dg
 
@@ -44,18 +45,42 @@ def active_runs(instance: dg.DagsterInstance, job_name: str) -> list[dg.DagsterR
     return [run for run in runs if not _has_lost_its_process(run)]
 
 
+def runs_in_the_way(
+    instance: dg.DagsterInstance, assets: Set[dg.AssetKey], ignored: Collection[str] = ()
+) -> list[dg.DagsterRun]:
+    """Living runs that build any of these assets; a run that names no assets is taken to, unless its job is ignored."""
+    return [
+        run
+        for run in instance.get_runs(dg.RunsFilter(statuses=ACTIVE))
+        if not _has_lost_its_process(run)
+        and run.job_name not in ignored
+        and (not run.asset_selection or not assets.isdisjoint(run.asset_selection))
+    ]
+
+
 def reap_orphans(instance: dg.DagsterInstance) -> list[str]:
-    """Fails runs whose process is gone and frees their slots; returns their ids.
+    """Fails runs whose process is gone and frees the slots of all that have ended; returns the ids of the failed.
 
     A killed process leaves its runs as started for good, and their slots taken.
     """
     reaped = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+    for run in instance.get_runs(dg.RunsFilter(statuses=ACTIVE)):
         if _has_lost_its_process(run):
             instance.report_run_failed(run, "its process is gone; the next run does its work")
-            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
             reaped.append(run.run_id)
+    free_slots_of_ended_runs(instance)
     return reaped
+
+
+def free_slots_of_ended_runs(instance: dg.DagsterInstance) -> None:
+    """Frees slots that no living run holds: of runs that ended without giving them back, or that are gone."""
+    storage = instance.event_log_storage
+    for pool in storage.get_concurrency_keys():
+        info = storage.get_concurrency_info(pool)
+        for run_id in {*info.active_run_ids, *info.pending_run_ids, *info.assigned_run_ids}:
+            run = instance.get_run_by_id(run_id)
+            if run is None or run.is_finished:
+                storage.free_concurrency_slots_for_run(run_id)
 
 
 def keep_connections(instance: dg.DagsterInstance) -> None:

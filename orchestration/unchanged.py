@@ -32,11 +32,12 @@ _LOADED = """
 """
 
 
-def build_state(url: str, settings: Settings, as_of: datetime) -> str:
+def build_state(url: str, settings: Settings, as_of: datetime, cadence: str) -> str:
     """A hash of everything that a build depends on and of what it has built."""
     with psycopg.connect(url) as connection:
         parts = connection.execute(_LOADED.encode()).fetchone() or ()
-    own = (project_fingerprint(), settings.reporting_time_zone, settings.reporting_currency, as_of.isoformat())
+    settings_used = (settings.reporting_time_zone, settings.reporting_currency)
+    own = (project_fingerprint(), *settings_used, as_of.isoformat(), cadence)
     return hashlib.sha256(repr((*parts, *own)).encode()).hexdigest()
 
 
@@ -46,6 +47,13 @@ def last_good_build(url: str, state: str) -> str | None:
         connection.execute(_TABLE)
         row = connection.execute("select run_id from raw.built_state where state = %s", [state]).fetchone()
     return str(row[0]) if row else None
+
+
+def forget_good_build(url: str) -> None:
+    """To be called before tables change: a build that breaks off leaves no state that was ever good."""
+    with psycopg.connect(url) as connection:
+        connection.execute(_TABLE)
+        connection.execute("delete from raw.built_state")
 
 
 def remember_good_build(url: str, state: str, run_id: str) -> None:

@@ -35,6 +35,8 @@ def set_environment(settings: Settings, warehouse: Warehouse) -> None:
         DAGSTER_HOME=str(ROOT),
         DAGSTER_STORAGE_URL=warehouse.dagster_storage_url,
         DAGSTER_LOCAL_FOLDER=str(folder),
+        # The events of a range's partitions are written together.
+        DAGSTER_EVENT_BATCH_SIZE="1000",
         DBT_SEND_ANONYMOUS_USAGE_STATS="false",
         GX_ANALYTICS_ENABLED="false",
     )

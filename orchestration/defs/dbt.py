@@ -12,7 +12,9 @@ from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from orchestration.dbt_runner import ParsedProject, invoke, parse_project
 from orchestration.defs.resources import WarehouseResource
-from orchestration.windows import WINDOWED_FACTS, close_window, open_windows
+from orchestration.defs.windowed import DAYS, close_windows, report_days, windows_of_run
+from orchestration.runs import PROCESS_TAG, this_process
+from orchestration.windows import Spans, feed_of
 
 POOL = "dbt"
 
@@ -29,6 +31,9 @@ class Translator(DagsterDbtTranslator):
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         return str(dbt_resource_props["schema"])
+
+    def get_partitions_def(self, dbt_resource_props: Mapping[str, Any]) -> dg.PartitionsDefinition | None:
+        return DAYS if feed_of(dbt_resource_props["name"]) else None
 
 
 def _database(warehouse: WarehouseResource) -> str:
@@ -56,26 +61,47 @@ def _messages(event: dict[str, Any]) -> str | None:
     return str(event["info"]["msg"]) if event["info"]["name"] in ("RunResultError", "RunResultFailure") else None
 
 
+def _is_red(output: object) -> bool:
+    """A failed check that nothing may stand on; its fact's days stay due, so that the next run asks again."""
+    if not isinstance(output, dg.AssetCheckResult | dg.AssetCheckEvaluation):
+        return False
+    return not output.passed and output.severity is dg.AssetCheckSeverity.ERROR
+
+
+def _variables(
+    context: dg.AssetExecutionContext, warehouse: WarehouseResource, spans: Mapping[str, Spans]
+) -> dict[str, object]:
+    settings = warehouse.settings()
+    context.log.info(f"windows: {spans}")
+    return {
+        "as_of": warehouse.as_of(dict(context.run.tags)).isoformat(),
+        "reporting_time_zone": settings.reporting_time_zone,
+        "reporting_currency": settings.reporting_currency,
+        "windows": dict(spans),
+    }
+
+
 def build_dbt_assets(project: ParsedProject, translator: Translator) -> dg.AssetsDefinition:
     """All models, seeds and tests as one multi-asset that can be run in parts."""
     manifest = project.manifest()
 
-    @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="dbt_models", pool=POOL)
+    @dbt_assets(
+        manifest=manifest,
+        dagster_dbt_translator=translator,
+        name="dbt_models",
+        pool=POOL,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
     def dbt_models(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[Any]:
-        current = parsed_project(warehouse)
-        settings, windows = warehouse.settings(), open_windows(warehouse.url)
-        names = sorted(key.path[-1] for key in context.selected_asset_keys)
-        variables: dict[str, object] = {
-            "as_of": warehouse.as_of(dict(context.run.tags)).isoformat(),
-            "reporting_time_zone": settings.reporting_time_zone,
-            "reporting_currency": settings.reporting_currency,
-            "windows": {feed: window.spans for feed, window in windows.items()},
-        }
-        context.log.info(f"windows: {variables['windows']}")
-        arguments = ["build", "--select", *names, "--indirect-selection", "buildable",
+        # A run from the pages has no process of its own to be known by.
+        context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
+        keys = {key.path[-1]: key for key in sorted(context.selected_asset_keys)}
+        windows = windows_of_run(dict(context.run.tags), [name for name in keys if feed_of(name)])
+        variables = _variables(context, warehouse, windows.spans)
+        arguments = ["build", "--select", *keys, "--indirect-selection", "buildable",
                      "--exclude-resource-type", "unit_test"]  # fmt: skip
-        built, failed, said = set[str](), list[str](), list[str]()
-        for event in invoke(current, warehouse.url, arguments, variables):
+        built, red, failed, said = set[str](), set[str](), list[str](), list[str]()
+        for event in invoke(parsed_project(warehouse), warehouse.url, arguments, variables):
             if (message := _messages(event)) is not None:
                 said.append(message)
             if (problem := _problem(event)) is not None:
@@ -83,10 +109,11 @@ def build_dbt_assets(project: ParsedProject, translator: Translator) -> dg.Asset
             for output in DbtCoreCliEventMessage(event, {}).to_default_asset_events(manifest, translator, context):
                 if isinstance(output, dg.Output):
                     built.add(str(output.metadata["unique_id"].value).rpartition(".")[2])
+                elif _is_red(output) and output.asset_key:
+                    red.add(output.asset_key.path[-1])
                 yield output
-        for feed, facts in WINDOWED_FACTS.items():
-            if built.issuperset(facts):
-                close_window(warehouse.url, windows[feed])
+        close_windows(warehouse.url, windows, built - red)
+        report_days(context, warehouse.url, windows, {keys[name]: name for name in built & keys.keys()})
         if failed:
             raise dg.Failure(f"dbt could not build {', '.join(failed)}: {' '.join(said)}", allow_retries=False)
 

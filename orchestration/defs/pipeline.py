@@ -1,37 +1,56 @@
-"""The parent job `warehouse`: its stages one after the other, a verdict at the end, and its daily schedule.
+"""The parent job `warehouse`: its stages one after the other, and a verdict at the end.
 
-Not here: what a stage builds (stages).
+Not here: what a stage builds (stages), what is built how often (cadence) and when (schedules).
 """
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import dagster as dg
 
+from orchestration.defs.cadence import assets_of, cadence_of
 from orchestration.defs.resources import AS_OF_TAG, PipelineLock, WarehouseResource
-from orchestration.defs.stages import PARENT_TAG, STAGES, StageOutcome, run_stage
-from orchestration.runs import PROCESS_TAG, active_runs, reap_orphans, this_process
-from orchestration.unchanged import build_state, last_good_build, remember_good_build
+from orchestration.defs.stages import FACTS_STAGE, PARENT_TAG, STAGES, StageOutcome, run_stage
+from orchestration.defs.windowed import WINDOWS_TAG
+from orchestration.runs import PROCESS_TAG, reap_orphans, this_process
+from orchestration.unchanged import build_state, forget_good_build, last_good_build, remember_good_build
+from orchestration.windows import facts_of, open_windows, to_text
 
 JOB_NAME = "warehouse"
-FIRST_STAGE = next(iter(STAGES))
-SCHEDULE_NAME = "daily_warehouse"
-DAILY_CRON = "0 3 * * *"
+FIRST_STAGE = STAGES[0]
 # Without it a child run does not show on its job's page.
 REPOSITORY_TAG = ".dagster/repository"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What the stages hand on: the run's AS_OF and what the stages before did."""
+    """What the stages hand on: the run's AS_OF and cadence, and what the stages before did."""
 
     as_of: str
+    cadence: str
     outcomes: tuple[StageOutcome, ...] = ()
     same_as_run: str | None = None
 
 
-def _state(warehouse: WarehouseResource, as_of: str) -> str:
-    return build_state(warehouse.url, warehouse.settings(), datetime.fromisoformat(as_of))
+def _state(warehouse: WarehouseResource, progress: Progress) -> str:
+    return build_state(warehouse.url, warehouse.settings(), datetime.fromisoformat(progress.as_of), progress.cadence)
+
+
+def _same_as_run(warehouse: WarehouseResource, progress: Progress) -> str | None:
+    """The last good run, if the loads brought nothing that it had not; else it counts no more."""
+    same = last_good_build(warehouse.url, _state(warehouse, progress))
+    if same is None:
+        forget_good_build(warehouse.url)
+    return same
+
+
+def _due(stage: str, warehouse: WarehouseResource, within: set[dg.AssetKey]) -> tuple[set[dg.AssetKey], dict[str, str]]:
+    """What a stage has to build, and its run's own tags: of the facts those with a window, all windows in one run."""
+    if stage != FACTS_STAGE:
+        return within, {}
+    windows = {feed: window for feed, window in open_windows(warehouse.url).items() if not window.is_empty}
+    due = {dg.AssetKey(["core", fact]) for fact in facts_of(windows)}
+    return within & due, {WINDOWS_TAG: to_text(windows.values())}
 
 
 def _stage_op(inner: dg.Definitions, stage: str) -> dg.OpDefinition:
@@ -43,13 +62,15 @@ def _stage_op(inner: dg.Definitions, stage: str) -> dg.OpDefinition:
         tags = {AS_OF_TAG: progress.as_of, PARENT_TAG: context.run_id, PROCESS_TAG: this_process()}
         tags |= {name: value for name, value in context.run.tags.items() if name == REPOSITORY_TAG}
         failed = [key for outcome in progress.outcomes for key in outcome.failed]
-        outcome = run_stage(inner, stage, instance=context.instance, tags=tags, failed_before=failed)
+        within, own_tags = _due(stage, warehouse, assets_of(inner, progress.cadence))
+        outcome = run_stage(
+            inner, stage, instance=context.instance, tags=tags | own_tags, failed_before=failed, within=within
+        )
         for failure in outcome.failures:
             context.log.error(str(failure))
-        same_as_run = None
-        if stage == FIRST_STAGE and not outcome.failures:
-            same_as_run = last_good_build(warehouse.url, _state(warehouse, progress.as_of))
-        return Progress(progress.as_of, (*progress.outcomes, outcome), same_as_run)
+        is_asked = stage == FIRST_STAGE and not outcome.failures
+        same_as_run = _same_as_run(warehouse, progress) if is_asked else None
+        return replace(progress, outcomes=(*progress.outcomes, outcome), same_as_run=same_as_run)
 
     return run
 
@@ -62,7 +83,8 @@ def start(context: dg.OpExecutionContext, warehouse: WarehouseResource, pipeline
     context.instance.add_run_tags(context.run_id, {PROCESS_TAG: this_process()})
     for run_id in reap_orphans(context.instance):
         context.log.warning(f"Run {run_id} had lost its process; it is marked as failed.")
-    return Progress(warehouse.as_of(dict(context.run.tags)).isoformat())
+    tags = dict(context.run.tags)
+    return Progress(warehouse.as_of(tags).isoformat(), cadence_of(tags))
 
 
 @dg.op(description="Red when anything failed; says what was therefore not built.")
@@ -78,7 +100,7 @@ def verdict(context: dg.OpExecutionContext, progress: Progress, warehouse: Wareh
             allow_retries=False,
         )
     if not progress.same_as_run:
-        remember_good_build(warehouse.url, _state(warehouse, progress.as_of), context.run_id)
+        remember_good_build(warehouse.url, _state(warehouse, progress), context.run_id)
 
 
 def build_pipeline_job(inner: dg.Definitions, warehouse: WarehouseResource) -> dg.JobDefinition:
@@ -98,22 +120,3 @@ def build_pipeline_job(inner: dg.Definitions, warehouse: WarehouseResource) -> d
         verdict(progress)
 
     return warehouse_job
-
-
-def build_daily_schedule(job: dg.JobDefinition, warehouse: WarehouseResource) -> dg.ScheduleDefinition:
-    """Every night; a tick speaks of the day that ended before it, and is skipped while a run is active."""
-
-    def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if active := active_runs(context.instance, JOB_NAME):
-            return dg.SkipReason(f"run {active[0].run_id} of {JOB_NAME} is still active")
-        at = context.scheduled_execution_time.astimezone(UTC)
-        return dg.RunRequest(run_key=at.isoformat(), tags={AS_OF_TAG: warehouse.settings().as_of_at(at).isoformat()})
-
-    return dg.ScheduleDefinition(
-        name=SCHEDULE_NAME,
-        job=job,
-        cron_schedule=DAILY_CRON,
-        execution_timezone=warehouse.settings().reporting_time_zone,
-        execution_fn=tick,
-        description="The whole pipeline every night.",
-    )

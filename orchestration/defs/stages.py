@@ -5,20 +5,19 @@ Not here: the parent job (pipeline), single assets.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import dagster as dg
 
+from orchestration.windows import WINDOWED_FACTS, facts_of
+
 PARENT_TAG = "telecom/parent_run"
 GUARD_PREFIX = "guard_"
-# Stages in order, and the asset groups that each builds.
-STAGES: Mapping[str, tuple[str, ...]] = {
-    "ingest": ("ingest",),
-    "transform": ("reference", "staging", "intermediate", "core"),
-    "analytics": ("analytics",),
-    "marts": ("dashboards",),
-}
+# Stages in order. Models that stand on the facts of the windows come after these.
+STAGES = ("ingest", "transform", "facts", "derived", "analytics", "marts")
+FACTS_STAGE = "facts"
+_MODELS = ("reference", "staging", "intermediate", "core")
 
 
 @dataclass(frozen=True)
@@ -44,13 +43,31 @@ class StageOutcome:
     not_built: tuple[str, ...] = ()
 
 
+def facts_selection(feeds: Iterable[str] = WINDOWED_FACTS) -> dg.AssetSelection:
+    """The facts that are built by windows, of these feeds."""
+    return dg.AssetSelection.assets(*(dg.AssetKey(["core", fact]) for fact in facts_of(feeds)))
+
+
+def stage_selection(stage: str) -> dg.AssetSelection:
+    """The assets that a stage builds."""
+    facts = facts_selection()
+    models = dg.AssetSelection.groups(*_MODELS)
+    selections = {
+        "ingest": dg.AssetSelection.groups("ingest"),
+        "transform": models - facts.downstream(),
+        FACTS_STAGE: facts,
+        "derived": (models & facts.downstream()) - facts,
+        "analytics": dg.AssetSelection.groups("analytics"),
+        "marts": dg.AssetSelection.groups("dashboards"),
+    }
+    return selections[stage]
+
+
 def stage_jobs(apart: Sequence[dg.AssetChecksDefinition] = ()) -> list[dg.UnresolvedAssetJobDefinition]:
     """A job per stage, for the UI and as the form of the child runs; the checks `apart` have a job of their own."""
     return [
-        dg.define_asset_job(
-            f"stage_{stage}", selection=dg.AssetSelection.groups(*groups) - dg.AssetSelection.checks(*apart)
-        )
-        for stage, groups in STAGES.items()
+        dg.define_asset_job(f"stage_{stage}", selection=stage_selection(stage) - dg.AssetSelection.checks(*apart))
+        for stage in STAGES
     ]
 
 
@@ -73,8 +90,7 @@ def downstream_of(definitions: dg.Definitions, failed: Iterable[dg.AssetKey]) ->
 
 
 def _keys_of(definitions: dg.Definitions, stage: str) -> set[dg.AssetKey]:
-    graph = definitions.resolve_asset_graph()
-    return set(dg.AssetSelection.groups(*STAGES[stage]).resolve(graph))
+    return set(stage_selection(stage).resolve(definitions.resolve_asset_graph()))
 
 
 def _failures_of(stage: str, result: dg.ExecuteInProcessResult) -> tuple[list[Failure], set[dg.AssetKey]]:
@@ -114,9 +130,11 @@ def run_stage(
     instance: dg.DagsterInstance,
     tags: Mapping[str, str],
     failed_before: Iterable[dg.AssetKey],
+    within: Set[dg.AssetKey] | None = None,
 ) -> StageOutcome:
-    """Runs a stage as a child run, without whatever stands on what failed before."""
+    """Runs a stage (of it what is `within`) as a child run, without whatever stands on what failed before."""
     wanted = _keys_of(definitions, stage)
+    wanted = wanted if within is None else wanted & within
     blocked = wanted & downstream_of(definitions, failed_before)
     not_built = tuple(sorted(".".join(key.path) for key in blocked))
     selected = wanted - blocked

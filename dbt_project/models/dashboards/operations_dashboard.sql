@@ -1,3 +1,5 @@
+{{ config(tags=['quarter_hourly']) }}
+
 -- The health score adds points per component; a component without data counts nothing, or the last of its steps.
 with points as (
     select
