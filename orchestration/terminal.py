@@ -23,7 +23,7 @@ class TerminalHandler(logging.Handler):
         self._detail = ""
         self.seconds: dict[str, float] = {}
         self._started: dict[str, float] = {}
-        self._dbt: dict[str, int] = {}
+        self._dbt: dict[str, set[dg.AssetKey]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         meta = getattr(record, "dagster_meta", {})
@@ -42,7 +42,8 @@ class TerminalHandler(logging.Handler):
 
     def _materialized(self, event: dg.DagsterEvent, step: str) -> None:
         if step == "dbt_models":
-            self._dbt[event.job_name] = self._dbt.get(event.job_name, 0) + 1
+            # A fact that is built by windows says so once a day.
+            self._dbt.setdefault(event.job_name, set()).add(event.materialization.asset_key)
             return
         metadata = event.materialization.metadata
         if "rows_loaded" in metadata:
@@ -63,7 +64,10 @@ class TerminalHandler(logging.Handler):
             return
         detail, self._detail = self._detail, ""
         if step == "dbt_models":
-            step, detail = f"dbt {event.job_name.removeprefix('stage_')}", f"{self._dbt.get(event.job_name, 0)} models"
+            step, detail = (
+                f"dbt {event.job_name.removeprefix('stage_')}",
+                f"{len(self._dbt.get(event.job_name, ()))} models",
+            )
         mark = "ok  " if is_success else "FAIL"
         print(
             f"  {mark} {step.removeprefix('raw__'):<32} {seconds:6.1f} s  {detail}".rstrip(),

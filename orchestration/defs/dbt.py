@@ -12,7 +12,7 @@ from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from orchestration.dbt_runner import ParsedProject, invoke, parse_project
 from orchestration.defs.resources import WarehouseResource
-from orchestration.defs.windowed import DAYS, close_windows, report_days, windows_of_run
+from orchestration.defs.windowed import DAYS, check_event, close_windows, materializations, windows_of_run
 from orchestration.runs import PROCESS_TAG, this_process
 from orchestration.windows import Spans, feed_of
 
@@ -95,10 +95,10 @@ def build_dbt_assets(project: ParsedProject, translator: Translator) -> dg.Asset
     def dbt_models(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[Any]:
         # A run from the pages has no process of its own to be known by.
         context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
-        keys = {key.path[-1]: key for key in sorted(context.selected_asset_keys)}
-        windows = windows_of_run(dict(context.run.tags), [name for name in keys if feed_of(name)])
+        names = sorted(key.path[-1] for key in context.selected_asset_keys)
+        windows = windows_of_run(dict(context.run.tags), [name for name in names if feed_of(name)])
         variables = _variables(context, warehouse, windows.spans)
-        arguments = ["build", "--select", *keys, "--indirect-selection", "buildable",
+        arguments = ["build", "--select", *names, "--indirect-selection", "buildable",
                      "--exclude-resource-type", "unit_test"]  # fmt: skip
         built, red, failed, said = set[str](), set[str](), list[str](), list[str]()
         for event in invoke(parsed_project(warehouse), warehouse.url, arguments, variables):
@@ -108,12 +108,14 @@ def build_dbt_assets(project: ParsedProject, translator: Translator) -> dg.Asset
                 failed.append(problem)
             for output in DbtCoreCliEventMessage(event, {}).to_default_asset_events(manifest, translator, context):
                 if isinstance(output, dg.Output):
-                    built.add(str(output.metadata["unique_id"].value).rpartition(".")[2])
-                elif _is_red(output) and output.asset_key:
+                    name = str(output.metadata["unique_id"].value).rpartition(".")[2]
+                    built.add(name)
+                    yield from materializations(context, warehouse.url, windows, name, output)
+                    continue
+                if _is_red(output) and output.asset_key:
                     red.add(output.asset_key.path[-1])
-                yield output
+                yield check_event(context, windows, output) if isinstance(output, dg.AssetCheckResult) else output
         close_windows(warehouse.url, windows, built - red)
-        report_days(context, warehouse.url, windows, {keys[name]: name for name in built & keys.keys()})
         if failed:
             raise dg.Failure(f"dbt could not build {', '.join(failed)}: {' '.join(said)}", allow_retries=False)
 

@@ -3,10 +3,13 @@
 Not here: which windows are open (orchestration.windows), and who asks for a run (stages, touched_windows).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
 from dagster._core.events import DagsterEvent, DagsterEventBatchMetadata, generate_event_batch_id
 
 from orchestration.windows import (
@@ -71,19 +74,47 @@ def close_windows(url: str, windows: RunWindows, built: Iterable[str]) -> None:
             close_window(url, window)
 
 
-def report_days(
-    context: dg.AssetExecutionContext, url: str, windows: RunWindows, built: dict[dg.AssetKey, str]
-) -> None:
-    """Marks the days of a run by windows as built (a run by partitions does so by itself), in one write a fact."""
-    for key, fact in built.items():
-        window = windows.open.get(feed_of(fact) or "")
-        if window is None:
-            continue
-        days = [day for day in touched_days(url, window) if DAYS.has_partition_key(day)]
-        batch = generate_event_batch_id()
-        for i, day in enumerate(days):
-            DagsterEvent.asset_materialization(
-                context.get_step_execution_context(),
-                dg.AssetMaterialization(key, partition=day),
-                DagsterEventBatchMetadata(batch, i == len(days) - 1),
-            )
+def materializations(
+    context: dg.AssetExecutionContext, url: str, windows: RunWindows, fact: str, output: dg.Output
+) -> Iterator[dg.Output | dg.AssetMaterialization]:
+    """A built model's events: of a fact with open windows one per day, since only a run by partitions has them itself.
+
+    All but the last, which carries what dbt said, go to the event log in one write.
+    """
+    window = windows.open.get(feed_of(fact) or "")
+    if window is None:
+        yield output
+        return
+    key = context.asset_key_for_output(output.output_name)
+    days = [day for day in touched_days(url, window) if DAYS.has_partition_key(day)]
+    batch = generate_event_batch_id()
+    for i, day in enumerate(days[:-1]):
+        DagsterEvent.asset_materialization(
+            context.get_step_execution_context(),
+            dg.AssetMaterialization(key, partition=day),
+            DagsterEventBatchMetadata(batch, i == len(days) - 2),
+        )
+    yield dg.AssetMaterialization(key, partition=days[-1] if days else None, metadata=dict(output.metadata))
+
+
+def check_event(
+    context: dg.AssetExecutionContext, windows: RunWindows, result: dg.AssetCheckResult
+) -> dg.AssetCheckResult | dg.AssetCheckEvaluation:
+    """A check's event: Dagster finds the materialization that it judges for a run by partitions only."""
+    key = result.asset_key
+    if key is None or result.check_name is None or feed_of(key.path[-1]) not in windows.open:
+        return result
+    judged = context.instance.fetch_materializations(key, limit=1).records
+    return dg.AssetCheckEvaluation(
+        asset_key=key,
+        check_name=result.check_name,
+        passed=result.passed,
+        metadata=result.metadata,
+        severity=result.severity,
+        description=result.description,
+        target_materialization_data=AssetCheckEvaluationTargetMaterializationData(
+            run_id=judged[0].run_id, storage_id=judged[0].storage_id, timestamp=judged[0].timestamp
+        )
+        if judged
+        else None,
+    )

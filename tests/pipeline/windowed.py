@@ -57,7 +57,4 @@ def dbt_run(warehouse: BuiltWarehouse, models: tuple[str, ...], spans: dict[str,
 
 def contents(warehouse: BuiltWarehouse) -> dict[str, list[tuple]]:
     """Every row of every fact of the windows."""
-    return {
-        fact: warehouse.ask(f"select to_jsonb(t)::text from core.{fact} t order by 1")
-        for fact in FACTS
-    }
+    return {fact: warehouse.ask(f"select to_jsonb(t)::text from core.{fact} t order by 1") for fact in FACTS}
