@@ -1,6 +1,5 @@
 """The names that others rely on: assets, jobs, schedules and their times."""
 
-import socket
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -10,7 +9,9 @@ from expectations.suites import IDENTITY
 from ingestion.contract import contracts
 from orchestration.definitions import build_defs
 from orchestration.defs.resources import AS_OF_TAG
-from orchestration.runs import PROCESS_TAG
+from orchestration.defs.stages import STAGES, facts_selection, stage_selection
+from orchestration.defs.windowed import DAYS
+from orchestration.windows import WINDOWED_FACTS
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,8 @@ def defs(tmp_path_factory):
 
 def test_jobs(defs):
     assert sorted(job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")) == [
-        "freshness", "stage_analytics", "stage_ingest", "stage_marts", "stage_transform", "warehouse"
+        "freshness", "stage_analytics", "stage_derived", "stage_facts", "stage_ingest", "stage_marts",
+        "stage_transform", "warehouse",
     ]  # fmt: skip
 
 
@@ -62,22 +64,6 @@ def scheduled(tmp_path):
         yield instance, context
 
 
-def test_the_daily_schedule(defs, scheduled):
-    schedule = defs.resolve_schedule_def("daily_warehouse")
-    assert (schedule.job_name, schedule.cron_schedule, schedule.execution_timezone) == (
-        "warehouse", "0 3 * * *", "America/Chicago"
-    )  # fmt: skip
-    instance, context = scheduled
-    (request,) = schedule.evaluate_tick(context).run_requests
-    assert request.tags[AS_OF_TAG] == "2026-11-02T06:00:00+00:00"
-    run = instance.create_run_for_job(defs.resolve_job_def("warehouse"))
-    instance.report_dagster_event(dg.DagsterEvent("PIPELINE_START", "warehouse", message="started"), run_id=run.run_id)
-    assert f"run {run.run_id} of warehouse is still active" in schedule.evaluate_tick(context).skip_message
-    # One whose process is gone, and that nobody has failed yet, stands in nobody's way.
-    instance.add_run_tags(run.run_id, {PROCESS_TAG: f"{socket.gethostname()}:999999999"})
-    assert schedule.evaluate_tick(context).run_requests
-
-
 def test_the_hourly_schedule_of_the_overdue_check(defs, scheduled):
     schedule = defs.resolve_schedule_def("hourly_freshness")
     assert (schedule.job_name, schedule.cron_schedule, schedule.execution_timezone) == (
@@ -91,6 +77,31 @@ def test_the_hourly_schedule_of_the_overdue_check(defs, scheduled):
         run = instance.create_run_for_job(defs.resolve_job_def(job))
         instance.report_dagster_event(dg.DagsterEvent("PIPELINE_START", job, message="started"), run_id=run.run_id)
         assert bool(schedule.evaluate_tick(context).skip_message) is is_held_up
+
+
+def test_facts_of_windows_are_partitioned_by_day_and_backfilled_in_one_run(defs):
+    facts = set(facts_selection().resolve(defs.resolve_asset_graph()))
+    assert len(facts) == sum(map(len, WINDOWED_FACTS.values())) >= 4
+    for key in defs.resolve_asset_graph().get_all_asset_keys():
+        node = defs.resolve_asset_graph().get(key)
+        if key in facts:
+            assert (node.partitions_def, node.backfill_policy) == (DAYS, dg.BackfillPolicy.single_run())
+            assert defs.resolve_assets_def(key).op.pool == "dbt"
+        else:
+            assert node.partitions_def is None
+    assert (
+        DAYS.get_first_partition_key() == min(contracts()[feed].earliest_event for feed in WINDOWED_FACTS).isoformat()
+    )
+
+
+def test_every_asset_belongs_to_one_stage(defs):
+    graph = defs.resolve_asset_graph()
+    stages = [stage_selection(stage).resolve(graph) for stage in STAGES]
+    assert sum(map(len, stages)) == len(set().union(*stages)) == len(graph.get_all_asset_keys())
+    # A stage stands on the stages before it only.
+    for i, stage in enumerate(stages):
+        for key in stage:
+            assert graph.get(key).parent_keys <= set().union(*stages[: i + 1])
 
 
 def test_an_import_opens_no_connection(monkeypatch):

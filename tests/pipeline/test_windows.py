@@ -21,7 +21,14 @@ from orchestration.windows import (
 from tests.integration.landing import land
 from tests.pipeline.windowed import FACTS, contents, copy_of, dbt_run, load
 
-PARENTS = ("stg_customer_services_versions", "stg_network_elements_versions", "dim_service", "dim_network_element")
+PARENTS = (
+    "stg_customer_services_versions",
+    "stg_network_elements_versions",
+    "dim_service",
+    "dim_network_element",
+    "fct_usage_event",
+    "int_performance__samples",
+)
 NEWEST_ROW = "select to_jsonb(t)::text from raw.{feed} t where {key} = %s order by updated_at desc limit 1"
 
 
