@@ -20,11 +20,3 @@ from (
 ) as spans
 where valid_from < earlier_to or valid_to <= valid_from
 {% endtest %}
-
-{# Every bill has a rate into the reporting currency; the failing rows name the pair and the date that is missing. #}
-{% test bills_have_a_rate(model) %}
-select currency, reporting_currency, billing_period_end, count(*) as bills_without_rate
-from {{ model }}
-where reporting_rate is null
-group by currency, reporting_currency, billing_period_end
-{% endtest %}

@@ -1,0 +1,35 @@
+{# The rate into the reporting currency on a day: the last one of the 31 days before; null if there is none. #}
+{% macro reporting_rate(currency, day) -%}
+    case
+        when {{ currency }} = '{{ var("reporting_currency") }}' then 1::numeric
+        else (
+            select exchange.rate
+            from {{ ref('exchange_rates') }} as exchange
+            where exchange.from_currency = {{ currency }}
+                and exchange.to_currency = '{{ var("reporting_currency") }}'
+                and exchange.rate_date between {{ day }} - 31 and {{ day }}
+            order by exchange.rate_date desc
+            limit 1
+        )
+    end
+{%- endmacro %}
+
+{# Money has a rate into the reporting currency; the failing rows name the pair and the date that is missing. #}
+{% test money_has_a_rate(model, date_column) %}
+select currency, reporting_currency, {{ date_column }} as rate_date, count(*) as rows_without_rate
+from {{ model }}
+where reporting_rate is null
+group by currency, reporting_currency, {{ date_column }}
+{% endtest %}
+
+{# Of every service all that is earned, without what is estimated, is what was billed. #}
+{% test earned_is_billed(model) %}
+select
+    service_id,
+    sum(earned_amount_reporting - coalesce(estimated_amount_reporting, 0)) as earned_amount_reporting,
+    sum(billed_amount_reporting) as billed_amount_reporting
+from {{ model }}
+group by service_id
+having coalesce(sum(earned_amount_reporting - coalesce(estimated_amount_reporting, 0)), 0)
+    <> coalesce(sum(billed_amount_reporting), 0)
+{% endtest %}

@@ -1,0 +1,89 @@
+{{ config(indexes=[{'columns': ['customer_id', 'billing_period_start']}, {'columns': ['provider_id', 'billing_period_start']}]) }}
+
+-- The statements of an account follow each other: what one leaves open is the next one's previous balance.
+with charge as (
+    select
+        customer_id,
+        provider_id,
+        currency,
+        billing_period_start,
+        billing_period_end,
+        array_agg(distinct service_id order by service_id) filter (where service_id is not null) as service_ids,
+        {% for kind in ['recurring', 'usage', 'overage', 'one_time', 'equipment', 'fee', 'discount', 'credit', 'tax'] -%}
+        coalesce(sum(amount) filter (where charge_type = '{{ kind }}'), 0) as {{ kind }}_amount,
+        {% endfor -%}
+        sum(amount) as charges_amount
+    from {{ ref('fct_bill_charge') }}
+    inner join {{ ref('int_providers__calendar') }} using (provider_id)
+    where bill_status <> 'draft' and issued_on <= as_of_date
+    group by customer_id, provider_id, currency, billing_period_start, billing_period_end
+),
+
+paid as (
+    select
+        statement.customer_id,
+        statement.provider_id,
+        statement.currency,
+        statement.statement_number,
+        sum(payment.amount) as payments_amount
+    from {{ ref('int_billing__statements') }} as statement
+    inner join {{ ref('fct_payment') }} as payment
+        on payment.customer_id = statement.customer_id
+        and payment.provider_id = statement.provider_id
+        and payment.currency = statement.currency
+        and payment.paid_date > statement.issued_on
+        and payment.paid_date <= statement.paid_to_date
+    where payment.payment_status = 'settled' and payment.payment_date <= {{ as_of() }}
+    group by statement.customer_id, statement.provider_id, statement.currency, statement.statement_number
+),
+
+balanced as (
+    select
+        statement.*,
+        coalesce(paid.payments_amount, 0) as payments_amount,
+        statement.opening_balance_amount + sum(
+            statement.total_amount - coalesce(paid.payments_amount, 0) - statement.written_off_amount
+        ) over (
+            partition by statement.customer_id, statement.provider_id, statement.currency
+            order by statement.statement_number
+        ) as balance_amount
+    from {{ ref('int_billing__statements') }} as statement
+    left join paid using (customer_id, provider_id, currency, statement_number)
+)
+
+select
+    balanced.customer_id,
+    coalesce(customer.customer_key, {{ unknown_key() }}) as customer_key,
+    balanced.provider_id,
+    balanced.currency,
+    balanced.billing_period_start,
+    balanced.billing_period_end,
+    balanced.issued_on,
+    balanced.due_date,
+    balanced.bill_count,
+    coalesce(cardinality(charge.service_ids), 0)::bigint as service_count,
+    coalesce(charge.service_ids, '{}') as service_ids,
+    {% for kind in ['recurring', 'usage', 'overage', 'one_time', 'equipment', 'fee', 'discount', 'credit', 'tax', 'charges'] -%}
+    charge.{{ kind }}_amount,
+    {% endfor -%}
+    balanced.total_amount,
+    balanced.balance_amount
+        - (balanced.total_amount - balanced.payments_amount - balanced.written_off_amount) as previous_balance_amount,
+    balanced.stated_previous_balance_amount,
+    balanced.payments_amount,
+    balanced.written_off_amount,
+    balanced.balance_amount,
+    balanced.opening_balance_amount is null as is_balance_unknown,
+    balanced.statement_number = 1 as is_first_statement,
+    '{{ var("reporting_currency") }}'::text as reporting_currency,
+    balanced.total_amount_reporting,
+    {{ as_of() }} as as_of_at,
+    freshness.data_through_at,
+    freshness.is_stale
+from balanced
+left join charge using (customer_id, provider_id, currency, billing_period_start, billing_period_end)
+left join {{ ref('dim_customer') }} as customer
+    on customer.customer_id = balanced.customer_id
+    and {{ holds_at('customer', as_of()) }}
+left join {{ ref('int_freshness__data_through') }} as freshness
+    on freshness.feed = 'bills' and freshness.provider_id = balanced.provider_id
