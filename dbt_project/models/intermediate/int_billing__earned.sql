@@ -37,5 +37,5 @@ select
     reporting_rate,
     sign(amount) * (
         cents_a_day * (to_offset - from_offset) + least(to_offset, cents_left) - least(from_offset, cents_left)
-    ) / 100 as earned_amount
+    ) * 0.01 as earned_amount
 from part
