@@ -12,7 +12,7 @@ with revenue as (
     from {{ ref('fct_bill_charge') }} as charge
     inner join {{ ref('int_providers__calendar') }} as calendar using (provider_id)
     where not charge.is_tax and charge.bill_status <> 'draft' and charge.issued_on <= calendar.as_of_date
-    group by 1, 2, 3, 4
+    group by charge.provider_id, date_trunc('month', charge.issued_on), charge.charge_type, charge.plan_id
 ),
 
 payment as (
@@ -25,7 +25,7 @@ payment as (
         count(*) as item_count
     from {{ ref('fct_payment') }}
     where payment_status = 'settled' and payment_date <= {{ as_of() }}
-    group by 1, 2, 3, 4
+    group by provider_id, date_trunc('month', paid_date), payment_method, is_auto_pay
 ),
 
 item as (

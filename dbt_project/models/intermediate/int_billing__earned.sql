@@ -35,7 +35,9 @@ select
     is_pass_through,
     currency,
     reporting_rate,
-    sign(amount) * (
-        cents_a_day * (to_offset - from_offset) + least(to_offset, cents_left) - least(from_offset, cents_left)
-    ) * 0.01 as earned_amount
+    round(
+        sign(amount) * 0.01
+        * (cents_a_day * (to_offset - from_offset) + least(to_offset, cents_left) - least(from_offset, cents_left)),
+        2
+    ) as earned_amount
 from part

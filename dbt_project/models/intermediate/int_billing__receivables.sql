@@ -1,17 +1,19 @@
 -- One row per provider, month and age of what was owed as the month ended (at AS_OF in the running one): bills that were
 -- issued, and neither paid nor written off by then. A bill that is paid in part is owed whole until it is paid.
-with month_end as (
+with history as (
+    select provider_id, min(billed_month_start_date) as first_month
+    from {{ ref('fct_bill') }}
+    where bill_status <> 'draft'
+    group by provider_id
+),
+
+month_end as (
     select
         calendar.provider_id,
         month_start::date as month_start_date,
         least((month_start + interval '1 month - 1 day')::date, calendar.as_of_date) as end_date
     from {{ ref('int_providers__calendar') }} as calendar
-    inner join (
-        select provider_id, min(billed_month_start_date) as first_month
-        from {{ ref('fct_bill') }}
-        where bill_status <> 'draft'
-        group by provider_id
-    ) as history using (provider_id)
+    inner join history using (provider_id)
     cross join lateral generate_series(history.first_month::timestamp, calendar.as_of_date::timestamp, interval '1 month')
         as month_start
 )

@@ -57,16 +57,20 @@ priced as (
 )
 
 select
-    service_id,
-    month_start_date,
-    estimated_days,
-    currency,
+    priced.service_id,
+    priced.month_start_date,
+    priced.estimated_days,
+    priced.currency,
     {{ reporting_rate('priced.currency', 'priced.to_date') }} as reporting_rate,
-    to_date as rate_date,
+    priced.to_date as rate_date,
     '{{ var("reporting_currency") }}'::text as reporting_currency,
-    price_amount - case discount_type
-        when 'percentage' then round(base_price * discount_value / 100 * discount_days / month_days, 2)
-        when 'amount' then least(round(discount_value * discount_days / month_days, 2), price_amount)
+    priced.price_amount - case priced.discount_type
+        when 'percentage' then round(
+            priced.base_price * priced.discount_value / 100 * priced.discount_days / priced.month_days, 2
+        )
+        when 'amount' then least(
+            round(priced.discount_value * priced.discount_days / priced.month_days, 2), priced.price_amount
+        )
         else 0
     end as estimated_amount
 from priced
