@@ -51,7 +51,9 @@ def _plant(url: str) -> None:
                    "network_elements": "element_id"}.get(feed)  # fmt: skip
             newest = f"distinct on ({key})" if key else ""
             order = f"order by {key}, updated_at desc" if key else ""
-            connection.execute(f"create temp table planted as select {newest} * from raw.{feed} where {condition} {order}")
+            connection.execute(
+                f"create temp table planted as select {newest} * from raw.{feed} where {condition} {order}"
+            )
             connection.execute(f"update planted set {change}")
             inserted = connection.execute(f"insert into raw.{feed} select * from planted on conflict do nothing")
             assert inserted.rowcount > 5, feed

@@ -59,7 +59,9 @@ def _performance(days: dict[date, dict], last: date) -> dict[str, object]:
         "packet_loss_trend_ratio": ratio(*means["avg_packet_loss_percentage"]),
         "error_rate_trend_ratio": ratio(*means["avg_error_rate_percentage"]),
         "error_burst_days_28d": sum(rate > 3 * median for rate in rates) if recent or earlier else None,
-        "max_temperature_celsius_7d": max((v["temperature"] for v in recent if v["temperature"] is not None), default=None),
+        "max_temperature_celsius_7d": max(
+            (v["temperature"] for v in recent if v["temperature"] is not None), default=None
+        ),
         "temperature_rise_celsius": warm - was_warm if warm is not None and was_warm is not None else None,
         "bandwidth_utilization_rise_percentage": load - was_load if load is not None and was_load is not None else None,
         "busy": max((v["busy"] for v in month if v["busy"] is not None), default=None),
@@ -96,9 +98,7 @@ def _works(outages: list[dict], maintenance: list[dict], at: datetime) -> dict[s
         own, began, done = found[row["element_id"]], row["started_at"], row["completed_at"]
         if done and done < at and row["outcome"] == "completed":
             own["done"].append(done)
-        own["corrective"] += bool(
-            row["maintenance_type"] == "corrective" and began and at - 365 * DAY <= began < at
-        )
+        own["corrective"] += bool(row["maintenance_type"] == "corrective" and began and at - 365 * DAY <= began < at)
         own["overdue"] += row["outcome"] != "cancelled" and (not done or done >= at)
     return found
 
@@ -147,7 +147,9 @@ def feature_element(world: World) -> dict[tuple, dict[str, object]]:
         peers = Counter((held["vendor"], held["model"], held["software_version"]) for _, held in elements)
         for element_id, held in elements:
             last = at.astimezone(world.zone_of_element(element_id)).date() - DAY
-            row = _row(world, day, at, element_id, held, _performance(days.get(element_id, {}), last), works[element_id])
+            row = _row(
+                world, day, at, element_id, held, _performance(days.get(element_id, {}), last), works[element_id]
+            )
             is_known = held["software_version"] is not None and held["model"] is not None
             same = peers[held["vendor"], held["model"], held["software_version"]]
             row["software_peer_share"] = ratio(same, models[held["vendor"], held["model"]]) if is_known else None

@@ -52,7 +52,9 @@ def _service(past: Past, day: date, at: datetime, service_id: str, held: dict, a
         rate = ratio(Decimal(use["bytes_30"] + use["bytes_90"]) / GB, use["observed_30"] + use["observed_90"])
         allowance = rate * 30 / plan["data_allowance_gb"] if rate is not None else None
     ported = [
-        o for o in past.orders.get(service_id, []) if o["order_type"] == "port_out" and at - 90 * DAY <= o["requested_at"] < at
+        o
+        for o in past.orders.get(service_id, [])
+        if o["order_type"] == "port_out" and at - 90 * DAY <= o["requested_at"] < at
     ]
     assessed, failed_known = past.assessed_from <= last, past.outages_from < at
     return {
