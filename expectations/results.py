@@ -100,7 +100,8 @@ create table if not exists quality.dbt_test_results (
 );
 comment on table quality.freshness is
     'One row per feed and provider: the newest event loaded by AS_OF, and whether the next is overdue.';
-comment on table quality.dbt_test_results is 'One row per dbt test: its last result, and when it ran and failed first and last.';
+comment on table quality.dbt_test_results is
+    'One row per dbt test: its last result, and when it ran and failed first and last.';
 comment on table quality.check_results is 'One row per run and check: whether it passed, and on how many rows not.';
 comment on table quality.failed_rows is 'One row per failing row of a check result: its key, and nothing else of it.';
 comment on table quality.measurements is 'One row per figure that a run measured, with the range that was expected.';

@@ -21,7 +21,7 @@ def _known(pairs):
 
 
 def recomputed_freshness(world):
-    """The newest event by AS_OF of feeds that events tell of, by any version of the parents that lead to the provider."""
+    """The newest event by AS_OF of some feeds, by any version of what leads to the provider."""
     plans = [(p["plan_id"], p["provider_id"]) for p in world.feeds["service_plans"].winners.values()]
     offered = defaultdict(set)
     for plan_id, provider_id in plans:

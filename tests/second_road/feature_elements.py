@@ -6,6 +6,7 @@ Not here: dbt's SQL; customers and services (features.py).
 from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 from tests.second_road.customers import share_of, version_key
 from tests.second_road.features import DAY, as_of_dates, before, mean, ratio
@@ -72,7 +73,7 @@ def _software_since(versions: list[dict], held: dict) -> datetime | None:
     """When the element began to run what it runs; None if it has since it is known."""
     alive = [v for v in versions if not v["is_deleted"]]
     since = None
-    for earlier, version in zip(alive, alive[1:], strict=False):
+    for earlier, version in pairwise(alive):
         if version["updated_at"] <= held["updated_at"] and version["software_version"] != earlier["software_version"]:
             since = version["updated_at"]
     return since
@@ -107,9 +108,9 @@ def _in_service(world: World, day: date, at: datetime) -> list[tuple[str, dict]]
     found = []
     for element_id, versions in world.element_versions.items():
         held = before(versions, at)
-        if held and held["operational_status"] not in ("planned", "retired"):
-            if not held["installed_on"] or held["installed_on"] < day:
-                found.append((element_id, held))
+        is_there = held and held["operational_status"] not in ("planned", "retired")
+        if is_there and (not held["installed_on"] or held["installed_on"] < day):
+            found.append((element_id, held))
     return found
 
 

@@ -22,9 +22,9 @@ def _in_force(world: World, at: datetime) -> list[tuple[str, list[dict], dict, d
     found = []
     for service_id, versions in world.service_versions.items():
         held, last = before(versions, at), [v for v in versions if not v["is_deleted"]][-1:]
-        if held and last and last[0]["activated_at"] and last[0]["activated_at"] < at:
-            if not last[0]["deactivated_at"] or last[0]["deactivated_at"] >= at:
-                found.append((service_id, versions, held, last[0]))
+        begun = held and last and last[0]["activated_at"] and last[0]["activated_at"] < at
+        if begun and (not last[0]["deactivated_at"] or last[0]["deactivated_at"] >= at):
+            found.append((service_id, versions, held, last[0]))
     return found
 
 
@@ -58,14 +58,17 @@ def _service(past: Past, day: date, at: datetime, service_id: str, held: dict, a
     ]
     assessed, failed_known = past.assessed_from <= last, past.outages_from < at
     return {
-        "use": use, "quality": quality, "activated": activated, "activated_at": activated_at, "provider_id": provider_id,
+        "use": use, "quality": quality, "activated": activated, "activated_at": activated_at,
+        "provider_id": provider_id,
         "plan_type": plan["plan_type"] if plan else None,
         "days_to_contract_end": (held["contract_end"] - day).days if held["contract_end"] else None,
         "allowance_use_ratio_90d": allowance,
         "charged_amount_90d_reporting": charged,
         "overage_amount_90d_reporting": over,
         "overage_share_90d": ratio(over, charged),
-        "bill_shocks_365d": len(past.service_shocks.get(service_id, set()) & set(lines)) if past.billed_from < day else None,
+        "bill_shocks_365d": len(past.service_shocks.get(service_id, set()) & set(lines))
+        if past.billed_from < day
+        else None,
         "assessments_90d": len(quality["recent"]) if assessed else None,
         "slow_assessments_90d": sum(bool(r["is_below_half_speed"]) for r in quality["recent"]) if assessed else None,
         "avg_download_speed_percentage_90d": mean(quality["shares"]),
