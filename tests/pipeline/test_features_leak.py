@@ -36,8 +36,8 @@ PLANTED = {
                            f" scheduled_at = {SEPTEMBER}, started_at = {SEPTEMBER}, completed_at = null,"
                            " outcome = 'pending'", "true"),
     "customers": (f"updated_at = {SEPTEMBER}, account_status = 'closed', auto_pay = not auto_pay", "true"),
-    "customer_services": (f"updated_at = {SEPTEMBER}, service_status = 'suspended',"
-                          " contract_end = '2030-01-01'", "true"),
+    "customer_services": (f"updated_at = {SEPTEMBER}, service_status = 'suspended', contract_end = '2030-01-01'",
+                          "true"),
     "service_plans": (f"updated_at = {SEPTEMBER}, data_allowance_gb = 0.001, speed_mbps_down = 99999", "true"),
     "network_elements": (f"updated_at = {SEPTEMBER}, operational_status = 'failed', software_version = 'new',"
                          " end_of_support_on = '2050-01-01'", "operational_status = 'active'"),
@@ -98,7 +98,7 @@ def features(make_sample, make_database, tmp_path_factory):
 @pytest.mark.parametrize("table", TABLES)
 def test_the_future_changes_nothing_before_it(features, table):
     before, after = features
-    assert len(before[table][True]) > 300
+    assert len(before[table][True]) > 200
     assert after[table][True] == before[table][True]
     # It was planted well: what is known at AS_OF is another world.
     unchanged = set(after[table][False]) & set(before[table][False])

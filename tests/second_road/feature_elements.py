@@ -108,8 +108,8 @@ def _in_service(world: World, day: date, at: datetime) -> list[tuple[str, dict]]
     found = []
     for element_id, versions in world.element_versions.items():
         held = before(versions, at)
-        stands = held and held["operational_status"] not in ("planned", "retired")
-        if stands and (not held["installed_on"] or held["installed_on"] < day):
+        is_there = held and held["operational_status"] not in ("planned", "retired")
+        if is_there and (not held["installed_on"] or held["installed_on"] < day):
             found.append((element_id, held))
     return found
 

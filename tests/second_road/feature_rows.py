@@ -22,8 +22,8 @@ def _in_force(world: World, at: datetime) -> list[tuple[str, list[dict], dict, d
     found = []
     for service_id, versions in world.service_versions.items():
         held, last = before(versions, at), [v for v in versions if not v["is_deleted"]][-1:]
-        began = held and last and last[0]["activated_at"] and last[0]["activated_at"] < at
-        if began and (not last[0]["deactivated_at"] or last[0]["deactivated_at"] >= at):
+        begun = held and last and last[0]["activated_at"] and last[0]["activated_at"] < at
+        if begun and (not last[0]["deactivated_at"] or last[0]["deactivated_at"] >= at):
             found.append((service_id, versions, held, last[0]))
     return found
 
@@ -66,9 +66,9 @@ def _service(past: Past, day: date, at: datetime, service_id: str, held: dict, a
         "charged_amount_90d_reporting": charged,
         "overage_amount_90d_reporting": over,
         "overage_share_90d": ratio(over, charged),
-        "bill_shocks_365d": (
-            len(past.service_shocks.get(service_id, set()) & set(lines)) if past.billed_from < day else None
-        ),
+        "bill_shocks_365d": len(past.service_shocks.get(service_id, set()) & set(lines))
+        if past.billed_from < day
+        else None,
         "assessments_90d": len(quality["recent"]) if assessed else None,
         "slow_assessments_90d": sum(bool(r["is_below_half_speed"]) for r in quality["recent"]) if assessed else None,
         "avg_download_speed_percentage_90d": mean(quality["shares"]),

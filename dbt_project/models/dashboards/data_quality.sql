@@ -31,14 +31,9 @@ select
     expectation.last_failed_at
 from expectation
 left join lateral (
-    select jsonb_agg(shown.row_key order by shown.row_key) as failed_keys
-    from (
-        select failed.row_key
-        from {{ source('quality', 'failed_rows') }} as failed
-        where failed.check_result_id = expectation.check_result_id and not expectation.success
-        order by failed.row_key
-        limit 20
-    ) as shown
+    select to_jsonb((array_agg(failed.row_key order by failed.row_key))[:20]) as failed_keys
+    from {{ source('quality', 'failed_rows') }} as failed
+    where failed.check_result_id = expectation.check_result_id and not expectation.success
 ) as failing on true
 where expectation.newness = 1
 

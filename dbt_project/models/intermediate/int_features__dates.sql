@@ -1,7 +1,10 @@
 -- One row per cadence and as-of date, with the instant before which everything lies: the first of each month (customers,
 -- services) and each Monday (elements) since data came, and AS_OF, which stands for its own day's date.
 with candidate as (
-    select 'month' as cadence, date_day as as_of_date, {{ day_start('date_day', "'" ~ var("reporting_time_zone") ~ "'") }} as as_of_at
+    select
+        'month' as cadence,
+        date_day as as_of_date,
+        {{ day_start('date_day', "'" ~ var("reporting_time_zone") ~ "'") }} as as_of_at
     from {{ ref('dim_date') }}
     where date_day = month_start_date
         and date_day > (

@@ -5,8 +5,7 @@
 with version as (
     select
         *,
-        software_version is distinct from lag(software_version) over (partition by element_id order by valid_from)
-            as is_new_software
+        lag(coalesce(software_version, '')) over (partition by element_id order by valid_from) as earlier_software_version
     from {{ ref('dim_network_element') }}
     where element_id <> {{ unknown_id() }}
 ),
@@ -14,8 +13,9 @@ with version as (
 dated as (
     select
         *,
-        max(valid_from) filter (where is_new_software) over (partition by element_id order by valid_from)
-            as software_since_at
+        max(valid_from) filter (
+            where earlier_software_version is null or earlier_software_version <> coalesce(software_version, '')
+        ) over (partition by element_id order by valid_from) as software_since_at
     from version
 )
 

@@ -42,13 +42,17 @@ used as materialized (
     group by service.as_of_date, service.service_id
 ),
 
+provider_day as (
+    select distinct provider_id, usage_date from {{ ref('fct_usage_daily') }}
+),
+
 covered as (
     select
         span.provider_id, span.last_ended_date,
         min(provider_day.usage_date) as first_date,
         max(provider_day.usage_date) as last_date
     from (select distinct provider_id, last_ended_date from {{ ref('int_features__services') }}) as span
-    inner join (select distinct provider_id, usage_date from {{ ref('fct_usage_daily') }}) as provider_day
+    inner join provider_day
         on provider_day.provider_id = span.provider_id and provider_day.usage_date <= span.last_ended_date
     group by span.provider_id, span.last_ended_date
 ),
