@@ -62,10 +62,12 @@ def _plant(url: str) -> None:
 
 
 def _features(url: str, table: str) -> dict[bool, list[tuple]]:
-    """All rows as text, by whether their as-of date lies before what is planted."""
+    """The rows as text, of the dates before what is planted (True) and of AS_OF (False)."""
     with psycopg.connect(url) as connection:
         rows = connection.execute(
-            f"select as_of_date <= %s, feature::text from core.{table} as feature order by 1, 2", [LAST_PAST]
+            f"select not is_latest, feature::text from core.{table} as feature"
+            " where as_of_date <= %s or is_latest order by 1, 2",
+            [LAST_PAST],
         ).fetchall()
     return {past: [row for row in rows if row[0] is past] for past in (True, False)}
 
