@@ -122,7 +122,7 @@ def _read(url: str, role: str, query: str, allowed: set[tuple], watch: Watch, st
                 watch.answers += 1
                 if not found or not found <= allowed:
                     watch.wrong.append(found - allowed)
-                time.sleep(0.01)
+                time.sleep(0.03)
     except psycopg.Error as error:
         watch.errors.append(str(error))
 

@@ -54,7 +54,7 @@
         {%- do changes.append("alter table " ~ relation ~ " add column " ~ column.quoted ~ " " ~ column.type) -%}
     {%- endfor -%}
     {%- do short_transaction(
-        [save_and_drop(relation, broken)] + statements + changes + [restore_saved(relation)], locks_of(relation)
+        [save_and_drop(relation, broken)] + statements + changes + [restore_saved(relation)], [relation]
     ) -%}
 {%- endmacro %}
 

@@ -35,5 +35,5 @@
     {%- for name in present if name not in wanted and modules.re.fullmatch('.*__[0-9a-f]{8}|[0-9a-f]{32}', name) -%}
         {%- do gone.append("drop index " ~ adapter.quote(relation.schema) ~ "." ~ adapter.quote(name)) -%}
     {%- endfor -%}
-    {%- if gone -%} {%- do short_transaction(gone, locks_of(relation)) -%} {%- endif -%}
+    {%- if gone -%} {%- do short_transaction(gone, [relation]) -%} {%- endif -%}
 {%- endmacro %}

@@ -116,7 +116,7 @@
     {%- if difference.gone or difference.retyped -%}
         {%- do change_with_dependents(relation, difference, statements) -%}
     {%- elif statements -%}
-        {%- do short_transaction(statements, locks_of(relation)) -%}
+        {%- do short_transaction(statements, [relation]) -%}
     {%- endif -%}
 {%- endmacro %}
 
@@ -129,7 +129,7 @@
         {%- set name = adapter.quote(column.name ~ '__is_given') -%}
         {%- do short_transaction([
             "alter table " ~ relation ~ " add constraint " ~ name ~ " check (" ~ column.quoted ~ " is not null) not valid"
-        ], locks_of(relation)) -%}
+        ], [relation]) -%}
         {%- do execute_sql("alter table " ~ relation ~ " validate constraint " ~ name) -%}
         {%- do statements.append("alter table " ~ relation ~ " alter column " ~ column.quoted ~ " set not null") -%}
         {%- do statements.append("alter table " ~ relation ~ " drop constraint " ~ name) -%}
@@ -149,22 +149,8 @@
             {%- do statements.append(add ~ kind ~ " using index " ~ constraint.name) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- if statements -%} {%- do short_transaction(statements, locks_of(relation)) -%} {%- endif -%}
+    {%- if statements -%} {%- do short_transaction(statements, [relation]) -%} {%- endif -%}
     {%- for name in to_validate -%}
         {%- do execute_sql("alter table " ~ relation ~ " validate constraint " ~ name) -%}
     {%- endfor -%}
-{%- endmacro %}
-
-{# What a change of the table locks: its partitions, if it has any, then itself. #}
-{% macro locks_of(relation) -%}
-    {%- set locks = [] -%}
-    {%- for row in query_rows(
-        "select nspname, relname from pg_inherits join pg_class on pg_class.oid = inhrelid"
-        ~ " join pg_namespace on pg_namespace.oid = relnamespace where inhparent = " ~ regclass(relation)
-        ~ " order by 1, 2"
-    ) -%}
-        {%- do locks.append(api.Relation.create(schema=row[0], identifier=row[1])) -%}
-    {%- endfor -%}
-    {%- do locks.append(relation) -%}
-    {{ return(locks) }}
 {%- endmacro %}

@@ -47,9 +47,10 @@
     {%- do execute_sql("select pg_advisory_unlock(hashtextextended('dbt ' || " ~ literal(relation.include(database=False)) ~ ", 0))") -%}
 {%- endmacro %}
 
-{# Statements that lock readers out, in a transaction of their own: each lock is waited for at most 50 ms (whoever comes
-   after us waits as long), then everything is let go, and after a pause tried again. Jinja has no try, hence PL/pgSQL.
-   `locks` are taken first, in their order: a leaf before its parent. Returns the number of tries, or 0 if all failed
+{# Statements that lock readers out, in a transaction of their own: each lock is waited for at most 50 ms (what has
+   no other way, with one lock only: 100 ms; whoever comes after us waits as long), then everything is let go, and after a
+   pause tried again. Jinja has no try, hence PL/pgSQL. `locks` are taken first, in their order: for a swap a leaf before
+   its parent, for a change of the whole table the parent, which keeps readers from its leaves. Returns the number of tries, or 0 if all failed
    (or, at once, if something depends on what would be dropped) and `is_required` is not set; else that is an error, which
    names who was in the way. #}
 {% macro short_transaction(statements, locks=[], tries=600, is_required=True) -%}
@@ -59,7 +60,7 @@ do $short$
 declare
     tries integer := 0;
 begin
-    perform set_config('lock_timeout', '50ms', true);
+    perform set_config('lock_timeout', '{{ 100 if is_required else 50 }}ms', true);
     loop
         tries := tries + 1;
         begin
