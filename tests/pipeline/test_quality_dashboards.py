@@ -4,7 +4,7 @@ from collections import defaultdict
 from datetime import UTC, datetime, time
 
 import psycopg
-from orchestration.test_results import TestResult, keep_results
+from orchestration.kept_results import TestResult, keep_results
 
 from tests.second_road.world import cadence, newest_bills
 
