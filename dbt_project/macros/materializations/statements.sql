@@ -49,8 +49,9 @@
 
 {# Statements that lock readers out, in a transaction of their own: each lock is waited for at most 50 ms (what has
    no other way, with one lock only: 100 ms; whoever comes after us waits as long), then everything is let go, and after a
-   pause tried again. Jinja has no try, hence PL/pgSQL. `locks` are taken first, in their order: for a swap a leaf before
-   its parent, for a change of the whole table the parent, which keeps readers from its leaves. Returns the number of tries, or 0 if all failed
+   pause tried again. Jinja has no try, hence PL/pgSQL. `locks` are taken first, in their order: a leaf before its
+   parent, which harms nobody where someone reads that leaf itself; every second time the parent first, since readers who
+   keep coming hold the parent while they wait for the leaf. Returns the number of tries, or 0 if all failed
    (or, at once, if something depends on what would be dropped) and `is_required` is not set; else that is an error, which
    names who was in the way. #}
 {% macro short_transaction(statements, locks=[], tries=600, is_required=True) -%}
@@ -64,6 +65,12 @@ begin
     loop
         tries := tries + 1;
         begin
+            {%- if locks | length > 1 %}
+            if tries % 2 = 0 then
+                lock table only {{ locks[-1].include(database=False) }} in access exclusive mode;
+                perform set_config('lock_timeout', '25ms', true);
+            end if;
+            {%- endif %}
             {%- for relation in locks %}
             lock table only {{ relation.include(database=False) }} in access exclusive mode;
             {%- endfor %}
