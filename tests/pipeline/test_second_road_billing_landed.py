@@ -55,7 +55,7 @@ def landed(make_sample, build_warehouse):
                "total_amount": "33.34", "bill_status": "issued", "paid_on": None, "updated_at": at}  # fmt: skip
     # Another provider's first bill for the same customer, over a service that has not come.
     new = {"bill_id": NEW_BILL, "bill_version": 1, "provider_id": other, "previous_balance_amount": None,
-           "total_amount": "10", "issued_on": "2026-03-02", **PERIOD}  # fmt: skip
+           "subtotal_amount": "10", "total_amount": "10", "issued_on": "2026-03-02", **PERIOD}  # fmt: skip
     land(landing, "bills", [{**bill, **reissue, **again}, {**bill, **reissue, **new}])
     recurring = {"charge_type": "recurring", "charge_period_start": "2026-02-20", "charge_period_end": "2026-03-23"}
     land(landing, "bill_charges", [
