@@ -1,7 +1,12 @@
-{{ config(indexes=[
-    {'columns': ['bill_id']}, {'columns': ['service_id', 'billing_period_start']},
-    {'columns': ['customer_id', 'billing_period_start']}
-]) }}
+{{ config(
+    materialized='partition_replaced',
+    partition_by={'fields': 'billing_period_start', 'method': 'range', 'granularity': 'month', 'default_partition': true},
+    window='whole',
+    indexes=[
+        {'columns': ['bill_id']}, {'columns': ['service_id', 'billing_period_start']},
+        {'columns': ['customer_id', 'billing_period_start']}
+    ]
+) }}
 
 -- A newer issue of a bill replaces its whole set of charges; charges of a bill that has not come wait for it, since
 -- without it they have no currency, no provider and no period.
