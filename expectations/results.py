@@ -125,6 +125,19 @@ class CheckResult:
     key: tuple[str, ...] = ()
 
 
+def last_results(connection: Connection, feed: str) -> dict[str, tuple[CheckResult, str]]:
+    """What each check of a feed's suite found last, and in which run."""
+    if connection.execute("select to_regclass('quality.check_results')").fetchone() == (None,):
+        return {}
+    rows = connection.execute(
+        "select distinct on (check_name) check_name, severity, success, rows_evaluated, rows_failed,"
+        " coalesce(said, ''), run_id from quality.check_results"
+        " where feed = %s and engine = 'great_expectations' order by check_name, checked_at desc",
+        [feed],
+    ).fetchall()
+    return {row[0]: (CheckResult(feed, *row[:6]), row[6]) for row in rows}
+
+
 def create_quality_tables(connection: Connection) -> None:
     """Makes what is missing of schema `quality`; does and locks nothing where it is up to date."""
     done = connection.execute(

@@ -12,7 +12,7 @@ import psycopg
 
 from expectations.batch import Batch
 from expectations.data_docs import FOLDER_NAME, page_of
-from expectations.results import CheckResult
+from expectations.results import CheckResult, last_results
 from expectations.runner import run_suite
 from expectations.suites import Expectation, Suite, expectations, suites
 from orchestration.defs.ingest import feed_key
@@ -62,8 +62,13 @@ def _remember(url: str, feed: str, touched_id: int, loaded_at: datetime | None) 
         )
 
 
+def _carried(url: str, feed: str) -> dict[str, tuple[CheckResult, str]]:
+    with psycopg.connect(url) as connection:
+        return last_results(connection, feed)
+
+
 def _check_result(
-    suite: Suite, expectation: Expectation, result: CheckResult | None, days: int, page: dg.MetadataValue | None
+    suite: Suite, expectation: Expectation, result: CheckResult | None, days: int, more: dict[str, Any]
 ) -> dg.AssetCheckResult:
     severity = result.severity if result else expectation.severity
     metadata: dict[str, Any] = {
@@ -77,7 +82,7 @@ def _check_result(
         passed=result is None or result.success,
         severity=dg.AssetCheckSeverity.ERROR if severity == "critical" else dg.AssetCheckSeverity.WARN,
         description=(result.said or None) if result else None,
-        metadata=metadata | ({"data_docs": page} if page else {}),
+        metadata=metadata | more,
     )
 
 
@@ -95,7 +100,6 @@ def _guard(suite: Suite) -> dg.AssetChecksDefinition:
     def guard(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
         batch, newest, loaded_at = _unguarded(warehouse.url, suite.feed)
         folder = warehouse.settings().warehouse_folder / FOLDER_NAME
-        results: dict[str, CheckResult] = {}
         if batch.days or loaded_at != batch.loaded_after:
             as_of = warehouse.as_of(dict(context.run.tags))
             found = run_suite(
@@ -105,9 +109,15 @@ def _guard(suite: Suite) -> dg.AssetChecksDefinition:
             # A critical failure keeps its days unguarded: they stay red until they are mended.
             if all(result.success for result in found if result.severity == "critical"):
                 _remember(warehouse.url, suite.feed, newest, loaded_at)
-        page = dg.MetadataValue.url(page_of(folder, suite.feed).as_uri()) if results else None
+            page = {"data_docs": dg.MetadataValue.url(page_of(folder, suite.feed).as_uri())}
+            for expectation in checks:
+                yield _check_result(suite, expectation, results.get(expectation.name), len(batch.days), page)
+            return
+        # Nothing came: what was found last still holds.
+        earlier = _carried(warehouse.url, suite.feed)
         for expectation in checks:
-            yield _check_result(suite, expectation, results.get(expectation.name), len(batch.days), page)
+            result, run_id = earlier.get(expectation.name, (None, ""))
+            yield _check_result(suite, expectation, result, 0, {"carried_from_run": run_id} if result else {})
 
     return guard
 

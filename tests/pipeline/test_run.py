@@ -50,6 +50,24 @@ def test_a_second_run_changes_nothing(warehouse):
     assert warehouse.ask("select count(*) from raw.load_ledger") == ledger
 
 
+def test_checks_of_what_did_not_change_carry_what_was_found_before(warehouse):
+    """After the second run each check says what the first one's judgement was, warnings among them."""
+    import dagster as dg
+
+    found = warehouse.ask(
+        "select distinct on (feed, check_name) feed, check_name, success, rows_failed, run_id"
+        " from quality.check_results where engine = 'great_expectations' order by 1, 2, checked_at desc"
+    )
+    assert len(found) > 80
+    with dg.DagsterInstance.get() as instance:
+        for feed, name, success, rows_failed, run_id in found:
+            key = dg.AssetCheckKey(dg.AssetKey(["raw", feed]), name)
+            (record,) = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+            said = record.event.dagster_event.event_specific_data
+            assert (said.passed, said.metadata["rows_failed"].value) == (success, rows_failed)
+            assert said.metadata["carried_from_run"].value == run_id != record.run_id
+
+
 def test_a_late_row_and_a_late_parent_mend_their_days_only(warehouse):
     """Usage of a service that nobody knows yet counts for the unknown member, then for its own provider."""
     late = [usage(f"late {i}", f"2026-08-1{i}T03:00:00Z", service_id=identifier("late service")) for i in range(3)]
