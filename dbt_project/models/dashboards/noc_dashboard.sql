@@ -1,3 +1,5 @@
+{{ config(tags=['quarter_hourly']) }}
+
 -- The health score adds points per component; a component without data counts nothing, or as if there were nothing.
 with points as (
     select
