@@ -4,8 +4,8 @@ from collections import defaultdict
 from datetime import UTC, datetime, time
 
 import psycopg
-from orchestration.kept_results import TestResult, keep_results
 
+from orchestration.kept_results import TestResult, keep_results
 from tests.second_road.world import cadence, newest_bills
 
 TEST = "primary_key_dim_x_x_id"
