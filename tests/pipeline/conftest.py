@@ -12,7 +12,6 @@ import psycopg
 import pytest
 
 from expectations.newest import update_every_freshness
-from expectations.results import create_quality_tables
 from ingestion.contract import contracts
 from ingestion.loader import load_feed
 from ingestion.sample import write_sample
@@ -100,8 +99,6 @@ def build_directly(settings: Settings) -> list[str]:
             feed, landing=settings.landing_dir, warehouse_url=settings.warehouse_url, pii_key=b"k" * 32, quiet_seconds=0
         )
     update_every_freshness(settings.warehouse_url, settings.as_of)
-    with psycopg.connect(settings.warehouse_url) as connection:
-        create_quality_tables(connection)
     project = parse_project(settings.warehouse_folder / "dbt", settings.warehouse_url.rpartition("/")[2])
     variables: dict[str, object] = {
         "as_of": settings.as_of.isoformat(),
@@ -113,22 +110,31 @@ def build_directly(settings: Settings) -> list[str]:
     return [event["info"]["msg"] for event in events if event["info"]["name"] in ("RunResultError", "RunResultFailure")]
 
 
+@pytest.fixture(scope="session")
+def build_models(make_database, tmp_path_factory):
+    """Loads a landing folder and builds the models into a database of its own, without Dagster and its guards."""
+
+    def build(landing: Path, manifest: dict) -> BuiltWarehouse:
+        environment = {
+            "WAREHOUSE_URL": make_database(),
+            "WAREHOUSE_FOLDER": str(tmp_path_factory.mktemp("warehouse")),
+            "LANDING_DIR": str(landing),
+            "AS_OF": manifest["as_of"],
+        }
+        warehouse = BuiltWarehouse(read_settings(environment), manifest, None)
+        assert build_directly(warehouse.settings) == []
+        return warehouse
+
+    return build
+
+
 @pytest.fixture(scope="session", params=SAMPLES, ids=lambda sample: f"seed_{sample[0]}_{sample[1]}_customers")
-def any_warehouse(request, make_sample, make_database, tmp_path_factory):
+def any_warehouse(request, make_sample, build_models):
     """One of several operators' warehouses; the first is the one that the whole pipeline built."""
     seed, customers, until = request.param
     if request.param == SAMPLES[0]:
         return request.getfixturevalue("built_warehouse")
-    landing, manifest = make_sample(seed=seed, customers=customers, until=until)
-    environment = {
-        "WAREHOUSE_URL": make_database(),
-        "WAREHOUSE_FOLDER": str(tmp_path_factory.mktemp("warehouse")),
-        "LANDING_DIR": str(landing),
-        "AS_OF": manifest["as_of"],
-    }
-    warehouse = BuiltWarehouse(read_settings(environment), manifest, None)
-    assert build_directly(warehouse.settings) == []
-    return warehouse
+    return build_models(*make_sample(seed=seed, customers=customers, until=until))
 
 
 @pytest.fixture(scope="session")
