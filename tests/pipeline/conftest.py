@@ -48,7 +48,8 @@ class BuiltWarehouse:
 
     def ask(self, query: str, *values: object) -> list[tuple]:
         with psycopg.connect(self.url) as connection:
-            return connection.execute(query, values).fetchall()
+            # Without values a % in the query is a %.
+            return connection.execute(query, values or None).fetchall()
 
     def run(self) -> PipelineResult:
         return run_pipeline(self.settings)

@@ -110,11 +110,22 @@ def _wait_until_served(address: str, seconds: float = 90) -> None:
             time.sleep(0.5)
 
 
+def _wait_until_loaded(address: str, seconds: float = 90) -> None:
+    """The pages are there before the code is; a page that was opened too early says that there is no such job."""
+    names = 'repositoryName: "__repository__", repositoryLocationName: "orchestration.definitions"'
+    query = f'{{ pipelineOrError(params: {{ pipelineName: "warehouse", {names} }}) {{ __typename }} }}'
+    deadline = time.monotonic() + seconds
+    while call("POST", f"{address}/graphql", {"query": query})["data"]["pipelineOrError"]["__typename"] != "Pipeline":
+        assert time.monotonic() < deadline, "the job did not appear"
+        time.sleep(0.5)
+
+
 def test_the_job_is_started_from_the_page_and_builds_the_dashboard(ui, browser):
     import psycopg
 
     address, url = ui
     _wait_until_served(address)
+    _wait_until_loaded(address)
     browser.open(f"{address}/locations/orchestration.definitions/jobs/warehouse/playground")
     is_launch = "b.innerText.trim().toLowerCase() === 'launch run' && !b.disabled"
     button = f"[...document.querySelectorAll('button')].find(b => {is_launch})"

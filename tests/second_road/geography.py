@@ -74,7 +74,7 @@ def census_blocks(world: World) -> dict[tuple, dict]:
         zone_id, geoid = zone_id_of(world, row["zone_id"]), row["block_geoid"]
         found[geoid, zone_id] = {
             "block_geoid": geoid, "zone_id": zone_id, "provider_id": zone_provider(world, row["zone_id"]),
-            "tract_geoid": geoid[:11], "county_fips": geoid[:5], "state_fips": geoid[:2], "location": point(row),
+            "tract_geoid": geoid[:11], "county_geoid": geoid[:5], "state_fips": geoid[:2], "location": point(row),
             "households": row["households"], "housing_units": row["housing_units"], "population": row["population"],
         }  # fmt: skip
     return found

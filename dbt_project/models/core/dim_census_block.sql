@@ -8,7 +8,7 @@ select distinct on (block.block_geoid, coalesce(zone.zone_id, {{ unknown_id() }}
     coalesce(zone.zone_id, {{ unknown_id() }}) as zone_id,
     coalesce(zone.provider_id, {{ unknown_id() }}) as provider_id,
     left(block.block_geoid, 11) as tract_geoid,
-    left(block.block_geoid, 5) as county_fips,
+    left(block.block_geoid, 5) as county_geoid,
     left(block.block_geoid, 2) as state_fips,
     {{ place('block.longitude', 'block.latitude') }} as location,
     block.households,
