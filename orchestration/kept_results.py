@@ -27,7 +27,7 @@ _SEVERITIES = {"error": "critical", "warn": "warning"}
 
 
 @dataclass(frozen=True)
-class TestResult:
+class DbtTestResult:
     """One dbt test's result; `rows_failed` is None where the test itself could not run."""
 
     table_name: str
@@ -38,7 +38,7 @@ class TestResult:
     said: str | None
 
 
-def result_of(event: dict[str, Any], manifest: dict[str, Any]) -> TestResult | None:
+def result_of(event: dict[str, Any], manifest: dict[str, Any]) -> DbtTestResult | None:
     """The result that an event of dbt tells, or None: another event, or a test that was passed over."""
     data = event["data"]
     if event["info"]["name"] != "LogTestResult" or data["status"] not in ("pass", "fail", "warn", "error"):
@@ -47,7 +47,7 @@ def result_of(event: dict[str, Any], manifest: dict[str, Any]) -> TestResult | N
     nodes = {**manifest["nodes"], **manifest["sources"]}
     tested = nodes[test.get("attached_node") or test["depends_on"]["nodes"][0]]
     status = data["status"]
-    return TestResult(
+    return DbtTestResult(
         f"{tested['schema']}.{tested['name']}",
         test["name"],
         _SEVERITIES[test["config"]["severity"].lower()],
@@ -57,7 +57,7 @@ def result_of(event: dict[str, Any], manifest: dict[str, Any]) -> TestResult | N
     )
 
 
-def keep_results(url: str, run_id: str, results: Sequence[TestResult]) -> None:
+def keep_results(url: str, run_id: str, results: Sequence[DbtTestResult]) -> None:
     """Writes the results in place of the tests' earlier ones; when each ran and failed first stays."""
     with psycopg.connect(url) as connection:
         create_quality_tables(connection)

@@ -14,7 +14,7 @@ from expectations.newest import update_every_freshness
 from orchestration.dbt_runner import ParsedProject, invoke, parse_project
 from orchestration.defs.resources import WarehouseResource
 from orchestration.defs.windowed import DAYS, check_event, close_windows, materializations, windows_of_run
-from orchestration.kept_results import TestResult, keep_results, result_of
+from orchestration.kept_results import DbtTestResult, keep_results, result_of
 from orchestration.runs import PROCESS_TAG, this_process
 from orchestration.windows import Spans, feed_of
 
@@ -104,7 +104,7 @@ def build_dbt_assets(project: ParsedProject, translator: Translator) -> dg.Asset
         arguments = ["build", "--select", *names, "--indirect-selection", "buildable",
                      "--exclude-resource-type", "unit_test"]  # fmt: skip
         built, red, failed = set[str](), set[str](), list[str]()
-        said, tests = list[str](), list[TestResult]()
+        said, tests = list[str](), list[DbtTestResult]()
         for event in invoke(parsed_project(warehouse), warehouse.url, arguments, variables):
             if (message := _messages(event)) is not None:
                 said.append(message)

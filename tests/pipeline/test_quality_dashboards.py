@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time
 
 import psycopg
 
-from orchestration.kept_results import TestResult, keep_results
+from orchestration.kept_results import DbtTestResult, keep_results
 from tests.second_road.world import cadence, newest_bills
 
 TEST = "primary_key_dim_x_x_id"
@@ -92,7 +92,9 @@ def test_every_check_of_every_engine(built_warehouse):
 
 def test_a_failing_test_is_remembered(built_warehouse):
     def keep(run_id, success):
-        result = TestResult("core.dim_x", TEST, "critical", success, 0 if success else 3, None if success else "Got 3")
+        result = DbtTestResult(
+            "core.dim_x", TEST, "critical", success, 0 if success else 3, None if success else "Got 3"
+        )
         keep_results(built_warehouse.url, run_id, [result])
         return built_warehouse.ask(
             "select run_id, success, rows_failed, said, first_failed_at is not null, first_failed_at = last_failed_at,"
