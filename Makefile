@@ -68,7 +68,7 @@ generate: setup ## write dbt's sources and the feeds' pages from the contracts
 test: setup-dev ## every test, on a disposable PostgreSQL
 	@$(VENV_PYTHON) -m pytest $(ARGS)
 
-bench: setup-dev ## speed and endurance, written to docs/benchmarks.md (PART=loader, kill, sample or replacing)
+bench: setup-dev ## speed and endurance, written to docs/benchmarks.md (PART=loader, kill, sample, replacing, daily, demo or roads)
 	@$(VENV_PYTHON) -m benchmarks $(PART)
 
 lint: setup-dev ## ruff, mypy, sqlfluff, and generated files

@@ -1,4 +1,4 @@
-"""`make bench PART=loader`, `kill`, `sample` or `replacing`; without PART all, one after another.
+"""`make bench PART=…` runs one part, without PART all, one after another.
 
 Not here: the parts.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-PARTS = ("loader", "kill", "sample", "replacing")
+PARTS = ("loader", "kill", "sample", "replacing", "daily", "demo", "roads")
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ Not here: tests.
 """
 
 import json
+import os
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -22,10 +23,11 @@ from orchestration.windows import WINDOWED_FACTS
 from tests.second_road.world import World, read_world
 
 UNTIL = date(2026, 9, 30)
+FIRST_SAMPLE = (1, 150, UNTIL)
 # Seed, customers and last day: a clock is put forward within the second pair's months, and back within the third's.
 SAMPLES = [
     (seed, customers, until)
-    for customers in (150, 600)
+    for customers in map(int, os.environ.get("SECOND_ROAD_CUSTOMERS", "150,600").split(","))
     for seed, until in ((1, UNTIL), (7, date(2026, 3, 31)), (23, date(2025, 11, 30)))
 ]
 
@@ -133,7 +135,7 @@ def build_models(make_database, tmp_path_factory):
 def any_warehouse(request, make_sample, build_models):
     """One of several operators' warehouses; the first is the one that the whole pipeline built."""
     seed, customers, until = request.param
-    if request.param == SAMPLES[0]:
+    if request.param == FIRST_SAMPLE:
         return request.getfixturevalue("built_warehouse")
     return build_models(*make_sample(seed=seed, customers=customers, until=until))
 
