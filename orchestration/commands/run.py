@@ -86,12 +86,10 @@ def run_pipeline(settings: Settings) -> PipelineResult:
     from orchestration.definitions import build_defs
     from orchestration.defs.pipeline import JOB_NAME
     from orchestration.defs.stages import logger_config
-    from orchestration.runs import keep_connections
     from orchestration.terminal import TerminalHandler, terminal_logger
 
     handler = TerminalHandler()
     with dg.DagsterInstance.get() as instance:
-        keep_connections(instance)
         definitions = build_defs(overrides_of(settings, warehouse), {"terminal": terminal_logger(handler)})
         result = definitions.resolve_job_def(JOB_NAME).execute_in_process(
             instance=instance, raise_on_error=False, run_config=logger_config(definitions)

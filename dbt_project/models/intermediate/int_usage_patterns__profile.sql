@@ -15,21 +15,25 @@ with hour as (
     group by service.service_id, hour_of_week
 ),
 
-share as (
-    select service_id, hour_of_week, data_usage_bytes / sum(data_usage_bytes) over (partition by service_id) as share
-    from hour
+-- Shares of sums: the sum of rounded shares may exceed 1.
+every_hour as (
+    select
+        service.service_id,
+        every_hour.hour_of_week,
+        coalesce(hour.data_usage_bytes, 0) as data_usage_bytes,
+        service.all_bytes
+    from (select service_id, sum(data_usage_bytes) as all_bytes from hour group by service_id) as service
+    cross join generate_series(0, 167) as every_hour (hour_of_week)
+    left join hour on hour.service_id = service.service_id and hour.hour_of_week = every_hour.hour_of_week
 )
 
 select
-    service.service_id,
-    array_agg(coalesce(share.share, 0) order by every_hour.hour_of_week) as hour_of_week_shares,
-    coalesce(sum(share.share) filter (where every_hour.hour_of_week % 24 < 6), 0) as night_share,
-    coalesce(
-        sum(share.share) filter (where every_hour.hour_of_week < 120 and every_hour.hour_of_week % 24 between 9 and 16), 0
-    ) as business_hours_share,
-    coalesce(sum(share.share) filter (where every_hour.hour_of_week >= 120), 0) as weekend_share,
-    (array_agg(every_hour.hour_of_week order by share.share desc nulls last, every_hour.hour_of_week))[1] as peak_hour_of_week
-from (select distinct service_id from hour) as service
-cross join generate_series(0, 167) as every_hour (hour_of_week)
-left join share on share.service_id = service.service_id and share.hour_of_week = every_hour.hour_of_week
-group by service.service_id
+    service_id,
+    array_agg(data_usage_bytes / all_bytes order by hour_of_week) as hour_of_week_shares,
+    coalesce(sum(data_usage_bytes) filter (where hour_of_week % 24 < 6), 0) / all_bytes as night_share,
+    coalesce(sum(data_usage_bytes) filter (where hour_of_week < 120 and hour_of_week % 24 between 9 and 16), 0) / all_bytes
+        as business_hours_share,
+    coalesce(sum(data_usage_bytes) filter (where hour_of_week >= 120), 0) / all_bytes as weekend_share,
+    (array_agg(hour_of_week order by data_usage_bytes desc, hour_of_week))[1] as peak_hour_of_week
+from every_hour
+group by service_id, all_bytes
