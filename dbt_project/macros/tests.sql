@@ -1,3 +1,16 @@
+{# What a generic test reads of a fact that is replaced by windows: the rows of the windows that were just built. Those of
+   other days passed when they were built, or their days are still due. #}
+{% macro get_where_subquery(relation) -%}
+    {%- set tested = graph.nodes.get(model.attached_node) if execute else none -%}
+    {%- set window = tested.config.window if tested else none -%}
+    {%- set windows = var('windows', {}).get(window.feed, 'all') if window is mapping else 'all' -%}
+    {%- if windows == 'all' or not windows or model.test_metadata.name == 'default_partition_is_empty' -%}
+        {{ return(default__get_where_subquery(relation)) }}
+    {%- endif -%}
+    {{ return("(select * from " ~ relation ~ " as old where " ~ rows_of_window(window, windows, tested.config.partition_by.fields)
+        ~ ") as windowed") }}
+{%- endmacro %}
+
 {# Several columns together are unique and never null. #}
 {% test primary_key(model, columns) %}
 select {{ columns | join(', ') }}, count(*) as rows_found

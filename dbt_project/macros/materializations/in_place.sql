@@ -13,14 +13,17 @@
 
     {%- set kind = kind_of(target) -%}
     {%- do refuse_other_kind(target, kind, ['r']) -%}
+    {%- set newest, open_from = newest_changes(), settled_before() -%}
     {%- set aside = create_aside(target, sql) -%}
     {%- set columns = shape_of(aside) -%}
-    {%- do fill_aside(aside, 'select * from (' ~ sql ~ '\n) as none_of_them where false' if flags.EMPTY else sql, columns, key) -%}
+    {%- set query = 'select * from (' ~ sql ~ '\n) as none_of_them where false' if flags.EMPTY else open_rows_of(sql, open_from) -%}
+    {%- do fill_aside(aside, query, columns, key) -%}
     {%- if kind is none -%}
         {%- do execute_sql("create table " ~ target ~ " (like " ~ aside ~ " including all excluding indexes)") -%}
     {%- endif -%}
     {%- if kind is not none -%} {%- do loosen_shape(target, aside) -%} {%- endif -%}
-    {%- set changed = 0 if flags.EMPTY else apply_differences(target, aside, columns, key) -%}
+    {%- set changed = 0 if flags.EMPTY else apply_and_record(target, aside, columns, key, is_open('old', open_from)) -%}
+    {%- do remember_build(newest) -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do finish_table(target, aside, changed, kind is none) -%}
     {%- do execute_sql("drop table " ~ aside) -%}
@@ -62,6 +65,17 @@
             target ~ " is of another kind (" ~ kind ~ ") and cannot be replaced in place; nothing depends on it: drop it first."
         ) }}
     {%- endif -%}
+{%- endmacro %}
+
+{# Applies the differences, and writes down from when they matter; returns how many rows. #}
+{% macro apply_and_record(target, aside, columns, key, condition) -%}
+    {%- if key and config.get('effect') -%}
+        {%- set differing = record_differences(target, aside, columns, key, condition) -%}
+        {{ return(apply_differences(target, aside, columns, key, condition) if differing else 0) }}
+    {%- endif -%}
+    {%- set changed = apply_differences(target, aside, columns, key, condition) -%}
+    {%- if changed -%} {%- do record_change("'-infinity'") -%} {%- endif -%}
+    {{ return(changed) }}
 {%- endmacro %}
 
 {# Makes the rows of `target` those of `aside`, in the open transaction, touching only rows that differ; returns how many.

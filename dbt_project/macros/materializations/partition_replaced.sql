@@ -27,6 +27,7 @@
     {%- do refuse_other_kind(target, kind, ['p']) -%}
     {%- do refuse_part_of_a_whole(target, window, kind is none) -%}
     {%- do create_replacement_log() -%}
+    {%- set newest, open_from = newest_changes(), settled_before() -%}
     {%- set aside = create_aside(target, sql) -%}
     {%- set columns = shape_of(aside) -%}
     {%- do partitioning.update({'type': (columns | selectattr('name', 'equalto', partitioning.column) | first).type}) -%}
@@ -39,12 +40,14 @@
 
     {%- set counts = {'changed': 0} -%}
     {%- if not flags.EMPTY and not window.is_empty -%}
-        {%- do fill_aside(aside, sql, columns) -%}
+        {%- do fill_aside(aside, open_rows_of(sql, open_from), columns) -%}
+        {%- if kind is none or not window.is_whole -%} {%- do record_change(window.effect_from) -%} {%- endif -%}
         {%- if kind is none -%} {%- do fill_new(target, aside, columns, partitioning, counts) -%}
-        {%- elif window.is_whole -%} {%- do replace_what_differs(target, aside, columns, key, partitioning, counts) -%}
+        {%- elif window.is_whole -%} {%- do replace_what_differs(target, aside, columns, key, partitioning, is_open('old', open_from), counts) -%}
         {%- else -%} {%- do replace_window(target, aside, columns, window, partitioning, counts) -%}
         {%- endif -%}
     {%- endif -%}
+    {%- do remember_build(newest) -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do finish_table(target, aside, counts.changed, kind is none) -%}
     {%- do execute_sql("drop table " ~ aside) -%}
@@ -74,7 +77,9 @@
 {% macro window_of_model(partitioning) -%}
     {%- set given = config.get('window') -%}
     {%- if given == 'whole' -%}
-        {{ return({'is_whole': true, 'is_all': true, 'is_empty': false, 'condition': 'true'}) }}
+        {{ return({
+            'is_whole': true, 'is_all': true, 'is_empty': false, 'condition': 'true', 'effect_from': "'-infinity'"
+        }) }}
     {%- endif -%}
     {%- if given is not mapping or not given.feed or not (given.local_day_start or given.utc_time) -%}
         {{ exceptions.raise_compiler_error(
@@ -83,23 +88,27 @@
         ) }}
     {%- endif -%}
     {%- set windows = windows_of(given.feed) -%}
+    {{ return({
+        'is_whole': false, 'is_all': windows == 'all', 'is_empty': not windows, 'feed': given.feed,
+        'condition': rows_of_window(given, windows, partitioning.column),
+        'effect_from': "'-infinity'" if windows == 'all' or not windows else "'" ~ (windows | map('first') | min) ~ "'::date - 1"
+    }) }}
+{%- endmacro %}
+
+{# SQL: which rows of the table (`old`) a window means, said in a way that lets PostgreSQL pass over whole partitions. #}
+{% macro rows_of_window(given, windows, partition_column) -%}
+    {%- if windows == 'all' -%} {{ return('true') }} {%- endif -%}
     {%- set touched -%}
         {%- if given.local_day_start -%} {{ local_day_is_touched(given.feed, 'old.' ~ given.local_day_start) }}
         {%- else -%} {{ utc_day_is_touched(given.feed, 'old.' ~ given.utc_time) }}
         {%- endif -%}
     {%- endset -%}
     {%- set near -%}
-        {%- if windows == 'all' or not windows -%} true
-        {%- else -%}
-            {%- for from_day, to_day in windows %}
-            {{ 'or ' if not loop.first }}(old.{{ partitioning.column }} >= '{{ from_day }}'::date - 2 and old.{{ partitioning.column }} < '{{ to_day }}'::date + 2)
-            {%- endfor -%}
-        {%- endif -%}
+        {%- for from_day, to_day in windows %}
+        {{ 'or ' if not loop.first }}(old.{{ partition_column }} >= '{{ from_day }}'::date - 2 and old.{{ partition_column }} < '{{ to_day }}'::date + 2)
+        {%- endfor -%}
     {%- endset -%}
-    {{ return({
-        'is_whole': false, 'is_all': windows == 'all', 'is_empty': not windows, 'feed': given.feed,
-        'condition': 'true' if windows == 'all' else "((" ~ near ~ ") and " ~ touched ~ ")"
-    }) }}
+    {{ return("((" ~ (near or 'true') ~ ") and " ~ touched ~ ")") }}
 {%- endmacro %}
 
 {# A first build and a full refresh need all rows. #}
@@ -159,29 +168,29 @@
 {%- endmacro %}
 
 {# All rows, of which only those that differ are changed: partitions with many by a swap, the others in one transaction. #}
-{% macro replace_what_differs(target, aside, columns, key, partitioning, counts) -%}
+{% macro replace_what_differs(target, aside, columns, key, partitioning, condition, counts) -%}
     {%- if not key -%}
         {{ exceptions.raise_compiler_error(model.name ~ ": window 'whole' needs a key (unique_key, or a primary_key test)") }}
     {%- endif -%}
+    {%- do record_differences(target, aside, columns, key, condition) -%}
+    {%- set places = " cross join lateral (select " ~ part_start('old', partitioning) ~ " as part union select "
+        ~ part_start('new', partitioning) ~ ") as place" -%}
     {%- set found = query_rows(
         "select " ~ part_columns(partitioning) ~ ", count(*) filter (where has_old) as outgoing,"
         ~ " count(*) filter (where has_new) as incoming from (select part, old." ~ key[0] ~ " is not null as has_old, new."
-        ~ key[0] ~ " is not null as has_new from " ~ target ~ " as old full join " ~ aside ~ " as new on "
-        ~ same_key(key) ~ " cross join lateral (select " ~ part_start('old', partitioning) ~ " as part union select "
-        ~ part_start('new', partitioning) ~ ") as place where part is not null and (old." ~ key[0] ~ " is null or new."
-        ~ key[0] ~ " is null or row(" ~ column_list(columns, 'old.') ~ ")::record *<> row(" ~ column_list(columns, 'new.')
-        ~ ")::record)) as differing group by part order by 1"
+        ~ key[0] ~ " is not null as has_new from " ~ differing_rows(target, aside, columns, key, condition, places)
+        ~ " and part is not null) as differing group by part order by 1"
     ) -%}
     {%- set inside = [] -%}
     {%- for part in parts_of(target, found, partitioning) -%}
         {%- set is_large = not part.is_there or [part.outgoing, part.incoming] | max * 4 >= rows_of(part.leaf) -%}
-        {%- if not is_large or swap_partition(target, aside, columns, part, 'true') == 0 -%}
+        {%- if not is_large or swap_partition(target, aside, columns, part, condition) == 0 -%}
             {%- do inside.append([part, is_large]) -%}
         {%- endif -%}
         {%- do counts.update({'changed': counts.changed + [part.outgoing, part.incoming] | max}) -%}
     {%- endfor -%}
     {%- if inside -%}
-        {%- do apply_differences(target, aside, columns, key) -%}
+        {%- do apply_differences(target, aside, columns, key, condition) -%}
         {%- for part, is_second_way in inside -%}
             {%- do record_replacement(
                 target, part.leaf, 'inside after tries' if is_second_way else 'inside', swap_tries() if is_second_way else 0,

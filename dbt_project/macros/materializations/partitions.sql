@@ -173,5 +173,5 @@
 
 {# dbt test: the DEFAULT partition is empty. #}
 {% test default_partition_is_empty(model) %}
-select * from {{ model }} where tableoid = to_regclass('{{ model.schema }}.{{ model.identifier }}_default')
+select * from {{ model.schema }}.{{ model.identifier }}_default
 {% endtest %}

@@ -1,4 +1,6 @@
-{{ config(indexes=[
+{{ config(effect={
+    'from': 'greatest(changed.valid_from, changed.created_at)', 'dates': ['valid_to'], 'besides': ['is_current']
+}, indexes=[
     {'columns': ['customer_id', 'valid_from']}, {'columns': ['account_status']}, {'columns': ['zone_id']},
     {'columns': ['email_hmac']}, {'columns': ['phone_hmac']}
 ]) }}

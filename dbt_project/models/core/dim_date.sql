@@ -1,3 +1,5 @@
+{{ config(effect={'from': 'changed.date_day'}) }}
+
 -- Federal holidays by 5 U.S.C. 6103(a); one that falls on a Saturday is observed on the Friday before, on a Sunday on
 -- the Monday after (6103(b), Executive Order 11582). Inauguration Day counts around Washington only and is left out.
 with calendar as (

@@ -1,4 +1,8 @@
-{{ config(indexes=[
+{{ config(effect={
+    'from': since_unless_different(
+        'element_id', ['installed_on', 'time_zone'], 'greatest(changed.valid_from, changed.installed_on)'
+    ), 'dates': ['valid_to'], 'besides': ['is_current']
+}, indexes=[
     {'columns': ['element_id', 'valid_from']}, {'columns': ['provider_id', 'operational_status']},
     {'columns': ['zone_id']}, {'columns': ['location'], 'type': 'gist'}, {'columns': ['coverage_box'], 'type': 'gist'},
     {'columns': ['configuration'], 'type': 'gin'}

@@ -1,4 +1,9 @@
-{{ config(indexes=[
+{{ config(effect={
+    'from': since_unless_different(
+        'service_id', ['time_zone'], 'greatest(changed.valid_from, least(changed.created_at, changed.activated_at))'
+    ),
+    'dates': ['valid_to', 'deactivated_at'], 'besides': ['is_current', 'deactivation_reason']
+}, indexes=[
     {'columns': ['service_id', 'valid_from']}, {'columns': ['customer_id', 'service_status']}, {'columns': ['zone_id']},
     {'columns': ['provider_id']}, {'columns': ['serving_element_id']}
 ]) }}

@@ -1,4 +1,6 @@
-{{ config(indexes=[
+{{ config(effect={
+    'from': 'greatest(changed.valid_from, changed.available_from)', 'dates': ['valid_to'], 'besides': ['is_current']
+}, indexes=[
     {'columns': ['plan_id', 'valid_from']}, {'columns': ['provider_id', 'plan_type']},
     {'columns': ['additional_features'], 'type': 'gin'}
 ]) }}

@@ -1,4 +1,5 @@
 {{ config(
+    effect={'from': 'changed.availability_date'}, settles={'period': 'availability_date', 'margin_days': 2},
     materialized='partition_replaced',
     partition_by={'fields': 'availability_date', 'method': 'range', 'granularity': 'month', 'default_partition': true},
     window='whole',
@@ -41,7 +42,8 @@ candidate as (
     from watched
     inner join {{ ref('int_availability__elements') }} as element using (element_id)
     cross join lateral generate_series(
-        watched.first_date::timestamp, {{ last_ended_day('element.time_zone') }}::timestamp, interval '1 day'
+        greatest(watched.first_date, {{ settled_day() }})::timestamp,
+        {{ last_ended_day('element.time_zone') }}::timestamp, interval '1 day'
     ) as day
     union all
     select sample.element_id, '{{ var("reporting_time_zone") }}', sample.performance_date, '{(,)}', '{}', '{}'

@@ -1,4 +1,4 @@
-{{ config(indexes=[
+{{ config(effect={'from': 'least(changed.scheduled_at, changed.started_at)'}, indexes=[
     {'columns': ['element_id', 'scheduled_at']}, {'columns': ['provider_id', 'outcome']}, {'columns': ['scheduled_at']}
 ]) }}
 

@@ -1,4 +1,4 @@
-{{ config(indexes=[
+{{ config(effect={'from': 'changed.outage_start'}, indexes=[
     {'columns': ['provider_id', 'outage_status']}, {'columns': ['outage_start']}, {'columns': ['element_id', 'outage_start']},
     {'columns': ['affected_area'], 'type': 'gin'}, {'columns': ['affected_box'], 'type': 'gist'}
 ]) }}

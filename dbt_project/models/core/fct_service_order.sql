@@ -1,4 +1,4 @@
-{{ config(indexes=[
+{{ config(effect={'from': 'changed.requested_at'}, indexes=[
     {'columns': ['customer_id', 'order_type']}, {'columns': ['service_id']}, {'columns': ['requested_at']}
 ]) }}
 

@@ -1,4 +1,4 @@
-{{ config(indexes=[{'columns': ['customer_id', 'as_of_date']}, {'columns': ['as_of_date']}]) }}
+{{ config(settles={'period': 'as_of_date', 'margin_days': 1}, indexes=[{'columns': ['customer_id', 'as_of_date']}, {'columns': ['as_of_date']}]) }}
 
 -- The primary provider is that of most services in force, of equals that of the oldest.
 with primary_provider as (
@@ -6,6 +6,7 @@ with primary_provider as (
     from (
         select as_of_date, customer_id, provider_id, count(*) as services, min(activated_at) as oldest_activated_at
         from {{ ref('int_features__services') }}
+        where {{ not_settled('as_of_date') }}
         group by as_of_date, customer_id, provider_id
     ) as membership
     order by as_of_date, customer_id, services desc, oldest_activated_at, provider_id

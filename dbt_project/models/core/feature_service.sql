@@ -1,4 +1,7 @@
-{{ config(indexes=[{'columns': ['service_id', 'as_of_date']}, {'columns': ['as_of_date']}]) }}
+{{ config(
+    effect={'from': 'changed.as_of_date'}, settles={'period': 'as_of_date', 'margin_days': 1},
+    indexes=[{'columns': ['service_id', 'as_of_date']}, {'columns': ['as_of_date']}]
+) }}
 
 with ticket as (
     select * from {{ ref('int_features__tickets') }} where service_id is not null

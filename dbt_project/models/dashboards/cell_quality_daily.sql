@@ -1,4 +1,7 @@
-{{ config(indexes=[{'columns': ['element_id', 'measurement_date']}, {'columns': ['provider_id', 'measurement_date']}]) }}
+{{ config(
+    settles={'period': 'measurement_date', 'margin_days': 2, 'apart_from': ['int_freshness__data_through']},
+    indexes=[{'columns': ['element_id', 'measurement_date']}, {'columns': ['provider_id', 'measurement_date']}]
+) }}
 
 -- A day on which fewer than 3 services were measured has no row: a mean of one or two tells of a subscriber.
 with day as (
@@ -36,8 +39,8 @@ select
     performance.avg_throughput_mbps,
     performance.avg_latency_ms,
     performance.avg_packet_loss_percentage,
-    {{ as_of() }} as as_of_at,
-    through.data_through_at
+    least({{ as_of() }}, day.day_end_at) as as_of_at,
+    least(through.data_through_at, day.day_end_at) as data_through_at
 from dated as day
 left join {{ ref('dim_network_element') }} as element
     on element.element_id = day.element_id

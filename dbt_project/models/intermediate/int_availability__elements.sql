@@ -73,6 +73,7 @@ sampled as (
     inner join {{ ref('stg_network_performance') }} as sample
         on sample.element_id = known.element_id
         and sample.availability_seconds is not null
+        and sample.measurement_timestamp >= {{ settled_day() }} - 3
         and known.unplanned + known.planned && tstzrange(
             sample.measurement_timestamp, sample.measurement_timestamp + make_interval(secs => sample.interval_seconds)
         )

@@ -16,6 +16,8 @@ with sample as (
     from {{ ref('int_performance__samples') }} as sample
     left join {{ ref('int_availability__elements') }} as element on element.element_id = sample.element_id
     where sample.availability_seconds is not null
+        and {{ not_settled('sample.performance_date') }}
+        and sample.measurement_timestamp >= {{ settled_day() }} - 3
 ),
 
 day as (

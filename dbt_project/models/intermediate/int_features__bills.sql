@@ -11,7 +11,7 @@ with bill as (
 ),
 
 customer as (
-    select distinct as_of_date, customer_id from {{ ref('int_features__services') }}
+    select distinct as_of_date, customer_id from {{ ref('int_features__services') }} where {{ not_settled('as_of_date') }}
 ),
 
 dated as (

@@ -1,9 +1,12 @@
 {# A table, since several models stand on it. #}
-{{ config(materialized='in_place', contract={'enforced': true}) }}
+{{ config(
+    effect={'from': 'changed.as_of_date'}, settles={'period': 'as_of_date', 'margin_days': 1},
+    materialized='in_place', contract={'enforced': true}
+) }}
 
 -- One row per as-of date and service in force: assessments, port-outs asked for and outages that met it, before.
 with service as (
-    select * from {{ ref('int_features__services') }}
+    select * from {{ ref('int_features__services') }} where {{ not_settled('as_of_date') }}
 ),
 
 quality as (

@@ -35,4 +35,5 @@ inner join compared
     on compared.service_id = service.service_id
     and compared.issued_on < service.as_of_date
     and compared.issued_on >= service.as_of_date - 365
+where {{ not_settled('service.as_of_date') }}
 group by service.as_of_date, service.service_id

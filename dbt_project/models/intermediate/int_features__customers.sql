@@ -31,4 +31,5 @@ select
 from {{ ref('feature_service') }} as feature
 inner join {{ ref('int_features__care') }} as care using (as_of_date, service_id)
 left join {{ ref('int_features__usage') }} as usage using (as_of_date, service_id)
+where {{ not_settled('feature.as_of_date') }}
 group by feature.as_of_date, feature.as_of_at, feature.is_latest, feature.customer_id

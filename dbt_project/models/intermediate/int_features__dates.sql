@@ -29,5 +29,5 @@ select distinct on (cadence, as_of_date)
     as_of_at,
     as_of_at = {{ as_of() }} as is_latest
 from candidate
-where as_of_at <= {{ as_of() }}
+where as_of_at <= {{ as_of() }} and {{ not_settled('as_of_date') }}
 order by cadence, as_of_date, as_of_at desc

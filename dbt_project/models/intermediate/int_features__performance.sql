@@ -2,7 +2,7 @@
 -- An error burst is a day of the last 28 with over three times the median error rate of those days.
 with window_day as materialized (
     select span.last_ended_date, span.last_ended_date - day.age as performance_date, day.age
-    from (select distinct last_ended_date from {{ ref('int_features__elements') }}) as span
+    from (select distinct last_ended_date from {{ ref('int_features__elements') }} where {{ not_settled('as_of_date') }}) as span
     cross join generate_series(0, 34) as day (age)
 ),
 
@@ -23,6 +23,7 @@ sample as materialized (
     inner join {{ ref('int_features__elements') }} as element
         on element.element_id = performance.element_id
         and element.last_ended_date = window_day.last_ended_date
+        and {{ not_settled('element.as_of_date') }}
 ),
 
 median as materialized (

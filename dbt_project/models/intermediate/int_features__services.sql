@@ -1,5 +1,8 @@
 {# A table, since several models stand on it. #}
-{{ config(materialized='in_place', contract={'enforced': true}) }}
+{{ config(
+    effect={'from': 'changed.as_of_date'}, settles={'period': 'as_of_date', 'margin_days': 1},
+    materialized='in_place', contract={'enforced': true}
+) }}
 
 -- One row per as-of date and service in force then, as its version just before the as-of instant says it.
 select

@@ -1,9 +1,16 @@
 {# A table, since several models stand on it. #}
-{{ config(materialized='in_place', contract={'enforced': true}) }}
+{{ config(
+    effect={'from': 'changed.as_of_date'}, settles={'period': 'as_of_date', 'margin_days': 1},
+    materialized='in_place', contract={'enforced': true}
+) }}
 
 -- One row per as-of date and service: what was used in the last 30 days that had ended, and in the 60 before them. Only
 -- days in service are observed on which the provider's usage had come: a silent day is not a day without data.
-with service_day as (
+with service as not materialized (
+    select * from {{ ref('int_features__services') }} where {{ not_settled('as_of_date') }}
+),
+
+service_day as (
     select
         service_id,
         usage_date,
@@ -13,13 +20,14 @@ with service_day as (
         sum(sms_count)::bigint as sms_count,
         sum(data_usage_bytes) + sum(voice_seconds) + sum(sms_count) > 0 as is_used
     from {{ ref('fct_usage_daily') }}
+    where {{ not_settled('usage_date + 91') }}
     group by service_id, usage_date
 ),
 
 -- Every day of a window by its date, so that usage is joined by equality: each day lies in three windows or four.
 window_day as materialized (
     select span.last_ended_date, span.last_ended_date - day.age as usage_date, day.age < 30 as is_last_30d
-    from (select distinct last_ended_date from {{ ref('int_features__services') }}) as span
+    from (select distinct last_ended_date from service) as span
     cross join generate_series(0, 89) as day (age)
 ),
 
@@ -35,7 +43,7 @@ used as materialized (
         count(*) filter (where window_day.is_last_30d and day.is_used) as used_days_30d
     from service_day as day
     inner join window_day on window_day.usage_date = day.usage_date
-    inner join {{ ref('int_features__services') }} as service
+    inner join service
         on service.service_id = day.service_id
         and service.last_ended_date = window_day.last_ended_date
         and service.activated_date <= day.usage_date
@@ -51,7 +59,7 @@ covered as (
         span.provider_id, span.last_ended_date,
         min(provider_day.usage_date) as first_date,
         max(provider_day.usage_date) as last_date
-    from (select distinct provider_id, last_ended_date from {{ ref('int_features__services') }}) as span
+    from (select distinct provider_id, last_ended_date from service) as span
     inner join provider_day
         on provider_day.provider_id = span.provider_id and provider_day.usage_date <= span.last_ended_date
     group by span.provider_id, span.last_ended_date
@@ -68,7 +76,7 @@ observed as (
             least(service.last_ended_date - 30, covered.last_date)
             - greatest(service.last_ended_date - 89, service.activated_date, covered.first_date) + 1, 0
         )::bigint as observed_days_31_90d
-    from {{ ref('int_features__services') }} as service
+    from service
     inner join covered
         on covered.provider_id = service.provider_id and covered.last_ended_date = service.last_ended_date
 )

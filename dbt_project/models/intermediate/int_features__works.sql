@@ -1,6 +1,6 @@
 -- One row per as-of date and element in service: its unplanned outages and its maintenance before.
 with element as (
-    select as_of_date, as_of_at, element_id from {{ ref('int_features__elements') }}
+    select as_of_date, as_of_at, element_id from {{ ref('int_features__elements') }} where {{ not_settled('as_of_date') }}
 ),
 
 failure as (
