@@ -1,23 +1,33 @@
--- One row per provider with customers: everybody who has or had a service of it by AS_OF.
+-- One row per provider and moment with customers: everybody who has or had a service of it by then.
 with membership as (
-    select distinct service.customer_id, service.provider_id
+    select distinct
+        service.customer_id,
+        moment.provider_id,
+        moment.moment,
+        moment.as_of_at,
+        moment.time_zone,
+        moment.thirty_days_from_date,
+        moment.last_ended_date
     from {{ ref('dim_service') }} as service
-    where {{ holds_at('service', as_of()) }}
-        and service.created_at <= {{ as_of() }}
-        and service.service_id <> {{ unknown_id() }}
+    inner join {{ ref('int_providers__moments') }} as moment
+        on moment.provider_id = service.provider_id
+        and {{ holds_at('service', 'moment.as_of_at') }}
+        and service.created_at <= moment.as_of_at
+    where service.service_id <> {{ unknown_id() }}
 )
 
 select
     membership.provider_id,
+    membership.moment,
+    membership.as_of_at,
     count(*) as total_customers,
     count(*) filter (where customer.account_status = 'active') as active_customers,
     count(*) filter (
-        where customer.created_at <= {{ as_of() }}
-            and {{ local_day('customer.created_at', 'calendar.time_zone') }}
-            between calendar.thirty_days_from_date and calendar.last_ended_date
+        where customer.created_at <= membership.as_of_at
+            and {{ local_day('customer.created_at', 'membership.time_zone') }}
+            between membership.thirty_days_from_date and membership.last_ended_date
     ) as new_customers_30d
 from membership
-inner join {{ ref('int_providers__calendar') }} as calendar using (provider_id)
 left join {{ ref('dim_customer') }} as customer
-    on customer.customer_id = membership.customer_id and {{ holds_at('customer', as_of()) }}
-group by membership.provider_id
+    on customer.customer_id = membership.customer_id and {{ holds_at('customer', 'membership.as_of_at') }}
+group by membership.provider_id, membership.moment, membership.as_of_at

@@ -1,16 +1,19 @@
--- One row per provider with tickets: those open at AS_OF, and those opened in the last 30 local days.
+-- One row per provider and moment with tickets: those open then, and those opened in the last 30 local days.
 select
-    ticket.provider_id,
-    count(*) filter (where ticket.is_recent) as total_support_tickets,
-    count(*) filter (where ticket.resolved_at is null or ticket.resolved_at > {{ as_of() }}) as open_tickets,
-    avg(ticket.resolution_hours) filter (where ticket.is_recent and ticket.resolved_at <= {{ as_of() }})
-        as avg_resolution_hours
+    provider_id,
+    moment,
+    as_of_at,
+    count(*) filter (where is_recent) as total_support_tickets,
+    count(*) filter (where resolved_at is null or resolved_at > as_of_at) as open_tickets,
+    avg(resolution_hours) filter (where is_recent and resolved_at <= as_of_at) as avg_resolution_hours
 from (
     select
         ticket.*,
-        ticket.created_date between calendar.thirty_days_from_date and calendar.last_ended_date as is_recent
+        moment.moment,
+        moment.as_of_at,
+        ticket.created_date between moment.thirty_days_from_date and moment.last_ended_date as is_recent
     from {{ ref('fct_support_ticket') }} as ticket
-    inner join {{ ref('int_providers__calendar') }} as calendar using (provider_id)
-    where ticket.created_at <= {{ as_of() }}
+    inner join {{ ref('int_providers__moments') }} as moment
+        on moment.provider_id = ticket.provider_id and ticket.created_at <= moment.as_of_at
 ) as ticket
-group by ticket.provider_id
+group by provider_id, moment, as_of_at
