@@ -39,10 +39,11 @@ left join {{ ref('int_noc__usage') }} as usage using (provider_id)
 left join {{ ref('int_noc__billing') }} as billing using (provider_id)
 left join {{ ref('int_operations__support') }} as support using (provider_id, moment, as_of_at)
 -- The unknown provider has a row only where something is attributed to it.
-where moment.moment = 'as_of'
-    and (moment.provider_id <> {{ unknown_id() }}
+where moment.moment = 'as_of' and (
+    moment.provider_id <> {{ unknown_id() }}
     or coalesce(
         network.total_network_elements, nullif(outages.active_outages, 0), quality.speed_complaint_count,
         nullif(services.active_services, 0), usage.data_usage_tb_last_hour, billing.overdue_billing_rate,
         nullif(support.open_tickets, 0)
-    ) is not null)
+    ) is not null
+)

@@ -1,19 +1,23 @@
 -- One row per provider and moment with tickets: those open then, and those opened in the last 30 local days.
+with recent as (
+    select
+        ticket.provider_id,
+        day.moment,
+        day.as_of_at,
+        count(*) as total_support_tickets,
+        avg(ticket.resolution_hours) filter (where ticket.resolved_at <= day.as_of_at) as avg_resolution_hours
+    from {{ ref('fct_support_ticket') }} as ticket
+    inner join {{ ref('int_providers__last_30_days') }} as day
+        on day.provider_id = ticket.provider_id and day.local_date = ticket.created_date
+    group by ticket.provider_id, day.moment, day.as_of_at
+)
+
 select
     provider_id,
     moment,
     as_of_at,
-    count(*) filter (where is_recent) as total_support_tickets,
-    count(*) filter (where resolved_at is null or resolved_at > as_of_at) as open_tickets,
-    avg(resolution_hours) filter (where is_recent and resolved_at <= as_of_at) as avg_resolution_hours
-from (
-    select
-        ticket.*,
-        moment.moment,
-        moment.as_of_at,
-        ticket.created_date between moment.thirty_days_from_date and moment.last_ended_date as is_recent
-    from {{ ref('fct_support_ticket') }} as ticket
-    inner join {{ ref('int_providers__moments') }} as moment
-        on moment.provider_id = ticket.provider_id and ticket.created_at <= moment.as_of_at
-) as ticket
-group by provider_id, moment, as_of_at
+    coalesce(recent.total_support_tickets, 0) as total_support_tickets,
+    coalesce(counted.open_tickets, 0) as open_tickets,
+    recent.avg_resolution_hours
+from {{ ref('int_operations__counts') }} as counted
+full join recent using (provider_id, moment, as_of_at)
