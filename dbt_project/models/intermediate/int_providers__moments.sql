@@ -1,16 +1,6 @@
 -- One row per provider and moment of which a dashboard speaks: AS_OF, and the end of every local day since the first data.
--- Who wants one kind asks for its `moment`, which PostgreSQL carries into every model that groups by it.
-with history as (
-    select
-        least(
-            (select min(usage_date) from {{ ref('fct_usage_daily') }}),
-            (select min(performance_date) from {{ ref('fct_network_performance_daily') }}),
-            (select min(assessment_date) from {{ ref('fct_service_quality') }}),
-            (select min(issued_on) from {{ ref('fct_bill') }}),
-            (select min(created_date) from {{ ref('fct_support_ticket') }})
-        ) as first_date
-)
-
+-- Who wants one kind asks for its `moment`, which PostgreSQL carries into every model that groups by it (without a WITH
+-- here, it does not even plan the other).
 select
     'as_of' as moment,
     provider_id,
@@ -34,7 +24,17 @@ select
     day::date,
     day::date - 29
 from {{ ref('int_providers__calendar') }} as calendar
-cross join history
+cross join (
+    select
+        least(
+            (select min(usage_date) from {{ ref('fct_usage_daily') }}),
+            (select min(performance_date) from {{ ref('fct_network_performance_daily') }}),
+            (select min(assessment_date) from {{ ref('fct_service_quality') }}),
+            (select min(issued_on) from {{ ref('fct_bill') }}),
+            (select min(created_date) from {{ ref('fct_support_ticket') }})
+        ) as first_date
+) as history
+-- What happens at midnight has come by the end of the day before.
 cross join lateral generate_series(
-    history.first_date::timestamp, calendar.last_ended_date::timestamp, interval '1 day'
+    history.first_date - interval '1 day', calendar.last_ended_date::timestamp, interval '1 day'
 ) as day
