@@ -90,7 +90,7 @@ def test_operations_daily(any_warehouse, any_world):
 
 
 def test_a_day_s_end_as_as_of_is_that_day(any_warehouse):
-    """AS_OF is a midnight of the reporting time zone, in which some providers are: their last day is the dashboard's row."""
+    """AS_OF is a midnight of the reporting time zone; of who lives by it the last day is the dashboard's row."""
     columns = ", ".join(
         row[0]
         for row in any_warehouse.ask(

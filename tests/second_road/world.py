@@ -142,7 +142,7 @@ def newest_bills(world: World) -> list[dict]:
 
 
 def provider_events(world: World) -> dict[str, dict[str, list[tuple[datetime, dict]]]]:
-    """Every event of every event feed, by provider and in order: (time, row). A ticket's are its opening and last update."""
+    """Every event of every event feed, by provider, in order: (time, row). A ticket's: its opening and last update."""
     if hasattr(world, "events"):
         return world.events
     found: dict[str, dict[str, list]] = defaultdict(lambda: {feed: [] for feed in EVENT_FEEDS})

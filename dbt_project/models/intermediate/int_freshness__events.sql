@@ -9,21 +9,18 @@ select 'usage_records', provider_id, usage_timestamp, usage_timestamp
 from {{ ref('fct_usage_event') }}
 where usage_timestamp >= {{ hour_of_as_of }} and usage_timestamp <= {{ as_of() }}
 union all
-select 'network_performance', element.provider_id, sample.first_sample_at, sample.last_sample_at
-from (
-    select element_id, first_sample_at, last_sample_at
-    from {{ ref('fct_network_performance_hourly') }}
-    where performance_hour_at < {{ hour_of_as_of }}
-    union all
-    select element_id, last_sample_at, last_sample_at
-    from {{ ref('fct_network_performance_daily') }}
-    where is_from_daily_samples and last_sample_at <= {{ as_of() }}
-    union all
-    select element_id, measurement_timestamp, measurement_timestamp
-    from {{ ref('stg_network_performance') }}
-    where measurement_timestamp >= {{ hour_of_as_of }} and measurement_timestamp <= {{ as_of() }}
-) as sample
+select 'network_performance', provider_id, first_sample_at, last_sample_at
+from {{ ref('fct_network_performance_hourly') }}
+where performance_hour_at < {{ hour_of_as_of }}
+union all
+select 'network_performance', provider_id, last_sample_at, last_sample_at
+from {{ ref('fct_network_performance_daily') }}
+where is_from_daily_samples and last_sample_at <= {{ as_of() }}
+union all
+select 'network_performance', element.provider_id, sample.measurement_timestamp, sample.measurement_timestamp
+from {{ ref('stg_network_performance') }} as sample
 inner join {{ ref('dim_network_element') }} as element on element.element_id = sample.element_id and element.is_current
+where sample.measurement_timestamp >= {{ hour_of_as_of }} and sample.measurement_timestamp <= {{ as_of() }}
 union all
 select 'service_quality', day.provider_id, begun.day_start_at, begun.day_start_at
 from (select distinct provider_id, assessment_date from {{ ref('fct_service_quality') }}) as day
