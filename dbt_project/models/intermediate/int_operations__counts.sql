@@ -20,7 +20,7 @@ day as (
         {%- endfor %}
     from change
     inner join {{ ref('int_providers__calendar') }} as calendar using (provider_id)
-    group by change.provider_id, 2, calendar.as_of_date
+    group by change.provider_id, change_date, calendar.as_of_date
 ),
 
 running as (

@@ -24,7 +24,7 @@ select
     day::date,
     day::date - 29
 from {{ ref('int_providers__calendar') }} as calendar
-cross join (
+cross join (  -- noqa: ST05
     select
         least(
             (select min(usage_date) from {{ ref('fct_usage_daily') }}),
