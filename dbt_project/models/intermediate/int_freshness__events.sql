@@ -26,17 +26,23 @@ from {{ ref('stg_network_performance') }} as sample
 inner join {{ ref('dim_network_element') }} as element on element.element_id = sample.element_id and element.is_current
 where sample.measurement_timestamp >= {{ hour_of_as_of }} and sample.measurement_timestamp <= {{ as_of() }}
 union all
-select 'service_quality', quality.provider_id, begun.day_start_at as first_event_at, begun.day_start_at as last_event_at
+select
+    'service_quality',
+    quality.provider_id,
+    {{ day_start('quality.assessment_date', 'provider.time_zone') }} as first_event_at,
+    {{ day_start('quality.assessment_date', 'provider.time_zone') }} as last_event_at
 from {{ ref('fct_service_quality') }} as quality
 inner join {{ ref('dim_provider') }} as provider on provider.provider_id = quality.provider_id
-cross join lateral (select {{ day_start('quality.assessment_date', 'provider.time_zone') }} as day_start_at) as begun
-where begun.day_start_at <= {{ as_of() }}
+where {{ day_start('quality.assessment_date', 'provider.time_zone') }} <= {{ as_of() }}
 union all
-select 'bills', bill.provider_id, begun.day_start_at as first_event_at, begun.day_start_at as last_event_at
+select
+    'bills',
+    bill.provider_id,
+    {{ day_start('bill.issued_on', 'provider.time_zone') }} as first_event_at,
+    {{ day_start('bill.issued_on', 'provider.time_zone') }} as last_event_at
 from {{ ref('fct_bill') }} as bill
 inner join {{ ref('dim_provider') }} as provider on provider.provider_id = bill.provider_id
-cross join lateral (select {{ day_start('bill.issued_on', 'provider.time_zone') }} as day_start_at) as begun
-where begun.day_start_at <= {{ as_of() }}
+where {{ day_start('bill.issued_on', 'provider.time_zone') }} <= {{ as_of() }}
 union all
 -- What was done last to a ticket may be later than the day that is asked for; that it was opened is an event too.
 select 'support_tickets', ticket.provider_id, bound.event_at as first_event_at, bound.event_at as last_event_at
