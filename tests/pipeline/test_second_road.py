@@ -2,11 +2,13 @@
 
 import math
 from decimal import Decimal
+from itertools import pairwise
 
 import psycopg
 from psycopg.rows import dict_row
 
-from tests.second_road.operations import fact_rows, operations_dashboard
+from tests.second_road.comparing import table_differences
+from tests.second_road.operations import fact_rows, operations_daily, operations_dashboard
 
 
 def _same(one: object, other: object) -> bool:
@@ -72,3 +74,33 @@ def test_the_ledger_balances_to_the_row(any_warehouse, any_world):
 def test_row_counts_of_the_facts(any_warehouse, any_world):
     for table, rows in fact_rows(any_world).items():
         assert any_warehouse.ask(f"select count(*) from core.{table}") == [(rows,)], table
+
+
+def test_operations_daily(any_warehouse, any_world):
+    expected = operations_daily(any_world)
+    assert {provider_id for provider_id, _ in expected} == set(any_world.providers)
+    assert len(expected) > 80 * 3
+    key = ("provider_id", "summary_date")
+    assert table_differences(any_warehouse.url, "dashboards.operations_daily", key, expected)[:20] == []
+    # The sample's days have what is hard: feeds that are overdue, and days with an hour more or less.
+    assert {feed for row in expected.values() for feed in row["stale_feeds"]}
+    ends = {p: sorted(row["as_of_at"] for (of, _), row in expected.items() if of == p) for p in any_world.providers}
+    hours = {(later - end).total_seconds() / 3600 for days in ends.values() for end, later in pairwise(days)}
+    assert hours > {24} or any_world.as_of.month == 10
+
+
+def test_a_day_s_end_as_as_of_is_that_day(any_warehouse):
+    """AS_OF is a midnight of the reporting time zone; of who lives by it the last day is the dashboard's row."""
+    columns = ", ".join(
+        row[0]
+        for row in any_warehouse.ask(
+            "select column_name from information_schema.columns"
+            " where table_schema = 'dashboards' and table_name = 'operations_dashboard'"
+        )
+    )
+    dashboard = any_warehouse.ask(f"select {columns} from dashboards.operations_dashboard")
+    daily = any_warehouse.ask(
+        f"select {columns} from dashboards.operations_daily where as_of_at = %s", any_warehouse.settings.as_of
+    )
+    assert daily
+    assert [row for row in daily if row not in dashboard] == []

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from tests.second_road.network import mean, network_performance_hourly, span_seconds
-from tests.second_road.operations import ProviderFigures
-from tests.second_road.world import World, newest_bills, provider_events
+from tests.second_road.operations import ProviderFigures, is_installed
+from tests.second_road.world import World, newest_bills
 
 
 class CentreFigures(ProviderFigures):
@@ -36,7 +36,10 @@ class CentreFigures(ProviderFigures):
 
     def failed(self) -> int | None:
         held = [self.world.at(versions, self.as_of) for versions in self.world.element_versions.values()]
-        own = [h["operational_status"] for h in held if h and h["provider_id"] == self.provider_id]
+        own = [
+            h["operational_status"] for h in held
+            if h and h["provider_id"] == self.provider_id and is_installed(h, self.today)
+        ]  # fmt: skip
         return own.count("failed") if own else None
 
     def outages(self) -> dict[str, object]:
@@ -83,7 +86,7 @@ class CentreFigures(ProviderFigures):
         if not self.fresh("service_quality"):
             return dict.fromkeys(names)
         first, plans = self.last_day - timedelta(days=6), self.world.feeds["service_plans"].versions()
-        rows = [r for _, r in self.events["service_quality"] if first <= r["assessment_date"] <= self.last_day]
+        rows = [r for r in self.of_the_month("service_quality") if first <= r["assessment_date"] <= self.last_day]
         speeds = [r["speed_test_download_mbps"] for r in rows if r["speed_test_download_mbps"] is not None]
         slow = 0
         for row in rows:
@@ -116,7 +119,7 @@ class CentreFigures(ProviderFigures):
         if not self.fresh("usage_records"):
             return {"data_usage_tb_last_hour": None, "avg_customer_signal_strength": None}
         end = self.end("usage_records")
-        rows = [r for at, r in self.events["usage_records"] if end - timedelta(hours=1) <= at < end]
+        rows = self.between("usage_records", end - timedelta(hours=1), end)
         signals = [r["signal_strength_dbm"] for r in rows if r["signal_strength_dbm"] is not None]
         return {
             "data_usage_tb_last_hour": Decimal(sum(r["data_usage_bytes"] for r in rows)) / 2**40,
@@ -150,5 +153,4 @@ class CentreFigures(ProviderFigures):
 
 
 def noc_dashboard(world: World) -> dict[str, dict]:
-    events = provider_events(world)
-    return {p: CentreFigures(world, events[p], p).row() for p in world.providers}
+    return {p: CentreFigures(world, p, world.as_of).row() for p in world.providers}

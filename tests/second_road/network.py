@@ -61,6 +61,8 @@ def network_performance_hourly(world: World) -> dict[tuple, dict]:
             **belonging(world, element_id, micros(hour + timedelta(hours=1)) - 1),
             "sample_count": len(rows),
             "sampled_seconds": sum(present["interval_seconds"]),
+            "first_sample_at": min(present["measurement_timestamp"]),
+            "last_sample_at": max(present["measurement_timestamp"]),
             **{name: mean(present[column]) for name, column in MEANS.items()},
             **{name: pick(present[column], default=None) for name, (pick, column) in EXTREMES.items()},
         }

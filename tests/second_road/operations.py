@@ -3,11 +3,18 @@
 Not here: dbt's SQL; this follows the definitions in docs/analysts.md.
 """
 
+from bisect import bisect_left, bisect_right
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from tests.second_road.availability import availability_of
-from tests.second_road.world import World, cadence, newest_bills, provider_events
+from tests.second_road.world import EVENT_FEEDS, World, cadence, newest_bills, provider_events, start_of
+
+CADENCES = {feed: cadence(feed) for feed in EVENT_FEEDS}
+
+
+def _time_of(event: tuple[datetime, dict]) -> datetime:
+    return event[0]
 
 
 def _days_before(day: date, months: int) -> date:
@@ -25,21 +32,36 @@ def _round(value: Decimal | None, digits: int) -> Decimal | None:
     return None if value is None else value.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
 
 
+def is_installed(element: dict, day: date) -> bool:
+    return element["installed_on"] is None or element["installed_on"] <= day
+
+
 def _mean(values: list[Decimal]) -> Decimal | None:
     return sum(values, Decimal(0)) / len(values) if values else None
 
 
 class ProviderFigures:
-    """The dashboard's row of one provider."""
+    """The dashboard's row of one provider at an instant."""
 
-    def __init__(self, world: World, events: dict[str, list[tuple[datetime, dict]]], provider_id: str) -> None:
-        self.world, self.provider_id, self.as_of = world, provider_id, world.as_of
+    def __init__(self, world: World, provider_id: str, as_of: datetime) -> None:
+        self.world, self.provider_id, self.as_of = world, provider_id, as_of
         self.zone = world.zone_of_provider(provider_id)
-        self.today = (world.as_of - timedelta(microseconds=1)).astimezone(self.zone).date()
-        self.last_day = world.as_of.astimezone(self.zone).date() - timedelta(days=1)
-        self.events = events
-        self.through = {f: max(e[0] for e in rows) for f, rows in events.items() if rows}
-        self.stale = sorted(f for f, at in self.through.items() if world.as_of - at > cadence(f))
+        self.today = (as_of - timedelta(microseconds=1)).astimezone(self.zone).date()
+        self.last_day = as_of.astimezone(self.zone).date() - timedelta(days=1)
+        self.events = provider_events(world)[provider_id]
+        came = {feed: bisect_right(rows, as_of, key=_time_of) for feed, rows in self.events.items()}
+        self.through = {feed: self.events[feed][count - 1][0] for feed, count in came.items() if count}
+        self.stale = sorted(feed for feed, at in self.through.items() if as_of - at > CADENCES[feed])
+
+    def between(self, feed: str, start: datetime, end: datetime) -> list[dict]:
+        """The rows of the events in [start, end)."""
+        rows = self.events[feed]
+        first, last = bisect_left(rows, start, key=_time_of), bisect_left(rows, end, key=_time_of)
+        return [row for _, row in rows[first:last]]
+
+    def of_the_month(self, feed: str) -> list[dict]:
+        """The rows of the events of the last weeks, somewhat more than any window holds."""
+        return self.between(feed, self.as_of - timedelta(days=33), self.as_of + timedelta(days=2))
 
     def fresh(self, feed: str) -> bool:
         return feed in self.through and feed not in self.stale
@@ -64,7 +86,7 @@ class ProviderFigures:
         states = {}
         for element_id, versions in self.world.element_versions.items():
             held = self.world.at(versions, self.as_of)
-            if held and held["provider_id"] == self.provider_id:
+            if held and held["provider_id"] == self.provider_id and is_installed(held, self.today):
                 states[element_id] = held["operational_status"]
         counted = [e for e, state in states.items() if state not in ("planned", "retired")]
         active = sum(states[e] == "active" for e in counted)
@@ -80,17 +102,14 @@ class ProviderFigures:
         """Seconds available over seconds known and not down by plan."""
         if not self.fresh("network_performance"):
             return None
-        days = [
-            row
-            for (element_id, day), row in availability_of(self.world).items()
-            if element_id in elements and self.recent(day)
-        ]
+        found, month = availability_of(self.world), [self.last_day - timedelta(days=n) for n in range(30)]
+        days = [found[element_id, day] for element_id in elements for day in month if (element_id, day) in found]
         expected = sum(row["seconds_measured"] - row["seconds_planned_down"] for row in days)
         down = sum(row["seconds_down"] for row in days)
         return _round(Decimal(100 * (expected - down)) / expected, 3) if expected else None
 
     def quality(self) -> dict[str, object]:
-        rows = [r for _, r in self.events["service_quality"] if self.recent(r["assessment_date"])]
+        rows = [r for r in self.of_the_month("service_quality") if self.recent(r["assessment_date"])]
         speeds = [r["speed_test_download_mbps"] for r in rows if r["speed_test_download_mbps"] is not None]
         ratings = [r["customer_rating"] for r in rows if r["customer_rating"] is not None]
         fresh = self.fresh("service_quality")
@@ -125,7 +144,7 @@ class ProviderFigures:
         if not self.fresh("usage_records"):
             return dict.fromkeys(("total_data_tb_24h", "total_voice_hours_24h", "avg_signal_strength_24h"))
         end = min(self.as_of, self.through["usage_records"]).replace(minute=0, second=0, microsecond=0)
-        rows = [r for at, r in self.events["usage_records"] if end - timedelta(hours=24) <= at < end]
+        rows = self.between("usage_records", end - timedelta(hours=24), end)
         return {
             "total_data_tb_24h": Decimal(sum(r["data_usage_bytes"] for r in rows)) / 2**40,
             "total_voice_hours_24h": Decimal(sum(r["voice_seconds"] for r in rows)) / 3600,
@@ -137,7 +156,7 @@ class ProviderFigures:
     def billing(self) -> dict[str, object]:
         self.bills = [
             r
-            for _, r in self.events["bills"]
+            for r in self.of_the_month("bills")
             if r["bill_status"] != "draft" and _days_before(self.today, 1) < r["issued_on"] <= self.today
         ]
         paid = [b for b in self.bills if b["paid_on"] and b["paid_on"] <= self.today]
@@ -151,7 +170,8 @@ class ProviderFigures:
         }
 
     def support(self) -> dict[str, object]:
-        tickets = [r for _, r in self.events["support_tickets"] if r["created_at"] <= self.as_of]
+        rows = {r["ticket_id"]: r for _, r in self.events["support_tickets"]}.values()
+        tickets = [r for r in rows if r["created_at"] <= self.as_of]
         recent = [t for t in tickets if self.recent(t["created_at"].astimezone(self.zone).date())]
         hours = [
             Decimal(int((t["resolved_at"] - t["created_at"]) / timedelta(microseconds=1))) / 3_600_000_000
@@ -186,8 +206,21 @@ class ProviderFigures:
 
 def operations_dashboard(world: World) -> dict[str, dict[str, object]]:
     """The dashboard's rows by provider."""
-    events = provider_events(world)
-    return {p: ProviderFigures(world, events[p], p).row() for p in world.providers}
+    return {p: ProviderFigures(world, p, world.as_of).row() for p in world.providers}
+
+
+def operations_daily(world: World) -> dict[tuple[str, date], dict[str, object]]:
+    """The rows of every provider's local days that ended by AS_OF, since its first event, by provider and day."""
+    found = {}
+    for provider_id in world.providers:
+        zone = world.zone_of_provider(provider_id)
+        began = min(rows[0][0] for rows in provider_events(world)[provider_id].values() if rows)
+        # What happens as a day ends has come by its end.
+        day = (began - timedelta(microseconds=1)).astimezone(zone).date()
+        while (end := start_of(day + timedelta(days=1), zone)) <= world.as_of:
+            found[provider_id, day] = {"summary_date": day, **ProviderFigures(world, provider_id, end).row()}
+            day += timedelta(days=1)
+    return found
 
 
 def fact_rows(world: World) -> dict[str, int]:

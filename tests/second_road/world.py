@@ -86,12 +86,12 @@ def read_world(landing: Path, as_of: datetime, reporting_time_zone: str) -> Worl
     return World({name: read_feed(landing, name) for name in feed_names()}, as_of, reporting_time_zone)
 
 
-def _start_of(day: date, zone: ZoneInfo) -> datetime:
+def start_of(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
 
 
 def _day_end(day: date, zone: ZoneInfo) -> datetime:
-    return _start_of(day + timedelta(days=1), zone) - timedelta(microseconds=1)
+    return start_of(day + timedelta(days=1), zone) - timedelta(microseconds=1)
 
 
 def quality_provider(world: World, row: dict) -> str:
@@ -142,12 +142,13 @@ def newest_bills(world: World) -> list[dict]:
 
 
 def provider_events(world: World) -> dict[str, dict[str, list[tuple[datetime, dict]]]]:
-    """Every event by AS_OF of every event feed, by provider: (time, row)."""
+    """Every event of every event feed, by provider, in order: (time, row). A ticket's: its opening and last update."""
+    if hasattr(world, "events"):
+        return world.events
     found: dict[str, dict[str, list]] = defaultdict(lambda: {feed: [] for feed in EVENT_FEEDS})
 
     def add(feed: str, provider_id: str, at: datetime, row: dict) -> None:
-        if at <= world.as_of:
-            found[provider_id][feed].append((at, row))
+        found[provider_id][feed].append((at, row))
 
     for row in world.feeds["usage_records"].newest_events():
         at = row["usage_timestamp"]
@@ -158,9 +159,14 @@ def provider_events(world: World) -> dict[str, dict[str, list[tuple[datetime, di
             add("network_performance", element["provider_id"], row["measurement_timestamp"], row)
     for row in world.feeds["service_quality"].newest_events():
         provider_id = quality_provider(world, row)
-        add("service_quality", provider_id, _start_of(row["assessment_date"], world.zone_of_provider(provider_id)), row)
+        add("service_quality", provider_id, start_of(row["assessment_date"], world.zone_of_provider(provider_id)), row)
     for row in newest_bills(world):
-        add("bills", row["provider_id"], _start_of(row["issued_on"], world.zone_of_provider(row["provider_id"])), row)
+        add("bills", row["provider_id"], start_of(row["issued_on"], world.zone_of_provider(row["provider_id"])), row)
     for row in world.feeds["support_tickets"].newest():
-        add("support_tickets", ticket_provider(world, row), max(row["created_at"], row["updated_at"]), row)
+        for at in (row["created_at"], row["updated_at"]):
+            add("support_tickets", ticket_provider(world, row), at, row)
+    for feeds in found.values():
+        for rows in feeds.values():
+            rows.sort(key=lambda event: event[0])
+    world.events = found
     return found

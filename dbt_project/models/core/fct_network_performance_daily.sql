@@ -49,7 +49,8 @@ select
     max(chosen.connections_count) as max_connections_count,
     max(chosen.temperature_celsius) as max_temperature_celsius,
     coalesce(max(chosen.busy_hour_throughput_mbps), max(busy_hour.throughput_mbps)) as busy_hour_throughput_mbps,
-    max(busy_hour.busy_hour_at) as busy_hour_at
+    max(busy_hour.busy_hour_at) as busy_hour_at,
+    max(chosen.measurement_timestamp) as last_sample_at
 from chosen
 left join busy_hour using (element_id, performance_date)
 where chosen.decides

@@ -28,7 +28,9 @@ with hour as (
         avg(error_rate_percentage) as avg_error_rate_percentage,
         max(connections_count) as max_connections_count,
         max(temperature_celsius) as max_temperature_celsius,
-        avg(cpu_percentage) as avg_cpu_percentage
+        avg(cpu_percentage) as avg_cpu_percentage,
+        min(measurement_timestamp) as first_sample_at,
+        max(measurement_timestamp) as last_sample_at
     from {{ ref('stg_network_performance') }}
     where interval_seconds < 82800 and {{ utc_day_is_touched('network_performance', 'measurement_timestamp') }}
     group by 1, 2
@@ -59,7 +61,9 @@ select
     hour.avg_error_rate_percentage,
     hour.max_connections_count,
     hour.max_temperature_celsius,
-    hour.avg_cpu_percentage
+    hour.avg_cpu_percentage,
+    hour.first_sample_at,
+    hour.last_sample_at
 from hour
 left join {{ ref('dim_network_element') }} as element
     on element.element_id = hour.element_id

@@ -15,7 +15,9 @@ select
     sum(voice_seconds)::bigint as voice_seconds,
     sum(sms_count)::bigint as sms_count,
     sum(signal_strength_dbm) as signal_strength_dbm_sum,
-    count(signal_strength_dbm) as signal_sample_count
+    count(signal_strength_dbm) as signal_sample_count,
+    min(usage_timestamp) as first_usage_at,
+    max(usage_timestamp) as last_usage_at
 from {{ ref('fct_usage_event') }}
 where {{ utc_day_is_touched('usage_records', 'usage_timestamp') }}
 group by 1, 2, 3, 4

@@ -1,9 +1,9 @@
 -- One row per provider: every measure of the operations centre, null where its feed has no data for the provider or is
 -- stale; zero where data came and there was nothing. Each measure comes from its own fact, so nothing multiplies.
 select
-    calendar.provider_id,
-    calendar.provider_name,
-    calendar.as_of_at,
+    moment.provider_id,
+    moment.provider_name,
+    moment.as_of_at,
     freshness.data_through_at,
     coalesce(freshness.stale_feeds, '{}') as stale_feeds,
     network.total_network_elements as total_elements,
@@ -28,20 +28,22 @@ select
     null::bigint as high_risk_customers,
     case when freshness.has_tickets then coalesce(support.open_tickets, 0) end as open_support_tickets,
     case when freshness.has_bills then round(billing.overdue_billing_rate, 1) end as overdue_billing_rate
-from {{ ref('int_providers__calendar') }} as calendar
-left join {{ ref('int_providers__freshness') }} as freshness using (provider_id)
-left join {{ ref('int_operations__network') }} as network using (provider_id)
+from {{ ref('int_providers__moments') }} as moment
+left join {{ ref('int_providers__freshness') }} as freshness using (provider_id, moment, as_of_at)
+left join {{ ref('int_operations__network') }} as network using (provider_id, moment, as_of_at)
 left join {{ ref('int_noc__outages') }} as outages using (provider_id)
 left join {{ ref('int_noc__performance') }} as performance using (provider_id)
 left join {{ ref('int_noc__quality') }} as quality using (provider_id)
 left join {{ ref('int_noc__services') }} as services using (provider_id)
 left join {{ ref('int_noc__usage') }} as usage using (provider_id)
 left join {{ ref('int_noc__billing') }} as billing using (provider_id)
-left join {{ ref('int_operations__support') }} as support using (provider_id)
+left join {{ ref('int_operations__support') }} as support using (provider_id, moment, as_of_at)
 -- The unknown provider has a row only where something is attributed to it.
-where calendar.provider_id <> {{ unknown_id() }}
+where moment.moment = 'as_of' and (
+    moment.provider_id <> {{ unknown_id() }}
     or coalesce(
         network.total_network_elements, nullif(outages.active_outages, 0), quality.speed_complaint_count,
         nullif(services.active_services, 0), usage.data_usage_tb_last_hour, billing.overdue_billing_rate,
         nullif(support.open_tickets, 0)
     ) is not null
+)

@@ -1,9 +1,11 @@
--- One row per provider: every measure, null where its feed has no data for the provider or is stale; zero where data
+-- One row per provider and moment: every measure, null where its feed has no data for the provider or is stale; zero where data
 -- came and there was nothing.
 select
-    calendar.provider_id,
-    calendar.provider_name,
-    calendar.as_of_at,
+    moment.provider_id,
+    moment.provider_name,
+    moment.moment,
+    moment.as_of_at,
+    moment.as_of_date,
     freshness.data_through_at,
     coalesce(freshness.stale_feeds, '{}') as stale_feeds,
     network.total_network_elements,
@@ -13,9 +15,9 @@ select
     case when freshness.has_quality then quality.avg_download_speed_mbps end as avg_download_speed_mbps,
     case when freshness.has_quality then quality.avg_customer_satisfaction end as avg_customer_satisfaction,
     case when freshness.has_quality then coalesce(quality.slow_speed_reports, 0) end as slow_speed_reports,
-    customers.total_customers,
-    customers.active_customers,
-    customers.new_customers_30d,
+    counted.total_customers,
+    counted.active_customers,
+    counted.new_customers_30d,
     case when freshness.has_usage then coalesce(usage.total_data_tb_24h, 0) end as total_data_tb_24h,
     case when freshness.has_usage then coalesce(usage.total_voice_hours_24h, 0) end as total_voice_hours_24h,
     case when freshness.has_usage then usage.avg_signal_strength_24h end as avg_signal_strength_24h,
@@ -25,17 +27,17 @@ select
     case when freshness.has_tickets then coalesce(support.total_support_tickets, 0) end as total_support_tickets,
     case when freshness.has_tickets then coalesce(support.open_tickets, 0) end as open_tickets,
     case when freshness.has_tickets then support.avg_resolution_hours end as avg_resolution_hours
-from {{ ref('int_providers__calendar') }} as calendar
-left join {{ ref('int_providers__freshness') }} as freshness using (provider_id)
-left join {{ ref('int_operations__network') }} as network using (provider_id)
-left join {{ ref('int_operations__quality') }} as quality using (provider_id)
-left join {{ ref('int_operations__customers') }} as customers using (provider_id)
-left join {{ ref('int_operations__usage') }} as usage using (provider_id)
-left join {{ ref('int_operations__billing') }} as billing using (provider_id)
-left join {{ ref('int_operations__support') }} as support using (provider_id)
+from {{ ref('int_providers__moments') }} as moment
+left join {{ ref('int_providers__freshness') }} as freshness using (provider_id, moment, as_of_at)
+left join {{ ref('int_operations__network') }} as network using (provider_id, moment, as_of_at)
+left join {{ ref('int_operations__quality') }} as quality using (provider_id, moment, as_of_at)
+left join {{ ref('int_operations__counts') }} as counted using (provider_id, moment, as_of_at)
+left join {{ ref('int_operations__usage') }} as usage using (provider_id, moment, as_of_at)
+left join {{ ref('int_operations__billing') }} as billing using (provider_id, moment, as_of_at)
+left join {{ ref('int_operations__support') }} as support using (provider_id, moment, as_of_at)
 -- The unknown provider has a row only where something is attributed to it.
-where calendar.provider_id <> {{ unknown_id() }}
+where moment.provider_id <> {{ unknown_id() }}
     or coalesce(
-        network.total_network_elements, quality.slow_speed_reports, customers.total_customers,
+        network.total_network_elements, quality.slow_speed_reports, counted.total_customers,
         usage.total_data_tb_24h, billing.bills, nullif(support.total_support_tickets + support.open_tickets, 0)
     ) is not null

@@ -1,30 +1,46 @@
--- One row per provider with elements: what is in service at AS_OF, and how much of the last 30 days it was available.
-with element as (
-    select element.element_id, element.provider_id, element.operational_status
+-- One row per provider and moment with elements: what is in service then, and how much of the last 30 days it was available.
+with state as (
+    select
+        moment.*,
+        element.element_id,
+        element.operational_status,
+        element.operational_status not in ('planned', 'retired') as counts
     from {{ ref('dim_network_element') }} as element
-    where {{ holds_at('element', as_of()) }} and element.element_id <> {{ unknown_id() }}
+    inner join {{ ref('int_providers__moments') }} as moment
+        on moment.provider_id = element.provider_id
+        and {{ holds_at('element', 'moment.as_of_at') }}
+        and coalesce(element.installed_on <= moment.as_of_date, true)
+    where element.element_id <> {{ unknown_id() }}
 ),
 
-availability as (
+-- What an element's last 30 days sum to is what had been summed up as they ended, less that as they began.
+summed as (
     select
-        element.provider_id,
-        sum(fact.seconds_measured - fact.seconds_down - fact.seconds_planned_down) as seconds_available,
-        sum(fact.seconds_measured - fact.seconds_planned_down) as seconds_expected
-    from element
-    inner join {{ ref('int_providers__calendar') }} as calendar using (provider_id)
-    inner join {{ ref('fct_element_availability_daily') }} as fact
-        on fact.element_id = element.element_id
-        and fact.availability_date between calendar.thirty_days_from_date and calendar.last_ended_date
-    where element.operational_status not in ('planned', 'retired')
-    group by element.provider_id
+        state.provider_id,
+        state.moment,
+        state.as_of_at,
+        count(*) filter (where state.counts and bound.sign = 1) as total_network_elements,
+        count(*) filter (where state.operational_status = 'active' and bound.sign = 1) as active_elements,
+        count(*) filter (where state.operational_status = 'failed' and bound.sign = 1) as failed_elements,
+        sum(bound.sign * sums.seconds_available) filter (where state.counts) as seconds_available,
+        sum(bound.sign * sums.seconds_expected) filter (where state.counts) as seconds_expected
+    from state
+    cross join lateral (
+        values (1, state.last_ended_date), (-1, state.thirty_days_from_date - 1)
+    ) as bound (sign, availability_date)
+    left join {{ ref('int_availability__sums') }} as sums
+        on sums.moment = state.moment
+        and sums.element_id = state.element_id
+        and sums.availability_date = bound.availability_date
+    group by state.provider_id, state.moment, state.as_of_at
 )
 
 select
-    element.provider_id,
-    count(*) filter (where operational_status not in ('planned', 'retired')) as total_network_elements,
-    count(*) filter (where operational_status = 'active') as active_elements,
-    count(*) filter (where operational_status = 'failed') as failed_elements,
-    max(100.0 * availability.seconds_available / nullif(availability.seconds_expected, 0)) as availability_percentage
-from element
-left join availability using (provider_id)
-group by element.provider_id
+    provider_id,
+    moment,
+    as_of_at,
+    total_network_elements,
+    active_elements,
+    failed_elements,
+    100.0 * seconds_available / nullif(seconds_expected, 0) as availability_percentage
+from summed

@@ -1,16 +1,23 @@
--- One row per provider with tickets: those open at AS_OF, and those opened in the last 30 local days.
-select
-    ticket.provider_id,
-    count(*) filter (where ticket.is_recent) as total_support_tickets,
-    count(*) filter (where ticket.resolved_at is null or ticket.resolved_at > {{ as_of() }}) as open_tickets,
-    avg(ticket.resolution_hours) filter (where ticket.is_recent and ticket.resolved_at <= {{ as_of() }})
-        as avg_resolution_hours
-from (
+-- One row per provider and moment with tickets: those open then, and those opened in the last 30 local days.
+with recent as (
     select
-        ticket.*,
-        ticket.created_date between calendar.thirty_days_from_date and calendar.last_ended_date as is_recent
+        ticket.provider_id,
+        day.moment,
+        day.as_of_at,
+        count(*) as total_support_tickets,
+        avg(ticket.resolution_hours) filter (where ticket.resolved_at <= day.as_of_at) as avg_resolution_hours
     from {{ ref('fct_support_ticket') }} as ticket
-    inner join {{ ref('int_providers__calendar') }} as calendar using (provider_id)
-    where ticket.created_at <= {{ as_of() }}
-) as ticket
-group by ticket.provider_id
+    inner join {{ ref('int_providers__last_30_days') }} as day
+        on day.provider_id = ticket.provider_id and day.local_date = ticket.created_date
+    group by ticket.provider_id, day.moment, day.as_of_at
+)
+
+select
+    provider_id,
+    moment,
+    as_of_at,
+    coalesce(recent.total_support_tickets, 0) as total_support_tickets,
+    coalesce(counted.open_tickets, 0) as open_tickets,
+    recent.avg_resolution_hours
+from {{ ref('int_operations__counts') }} as counted
+full join recent using (provider_id, moment, as_of_at)

@@ -1,0 +1,64 @@
+-- One row per feed, provider and moment by which an event had come: the newest one by then that is known today.
+with hour as (
+    select
+        feed,
+        provider_id,
+        date_trunc('hour', last_event_at, 'UTC') as event_hour_at,
+        min(first_event_at) as first_event_at,
+        max(last_event_at) as last_event_at
+    from {{ ref('int_freshness__events') }}
+    group by feed, provider_id, event_hour_at
+),
+
+newest as (
+    select
+        hour.feed,
+        hour.provider_id,
+        {{ local_day("(bound.event_at - interval '1 microsecond')", 'calendar.time_zone') }} as event_date,
+        calendar.last_ended_date,
+        max(bound.event_at) as data_through_at
+    from hour
+    inner join {{ ref('int_providers__calendar') }} as calendar using (provider_id)
+    cross join lateral (values (hour.first_event_at), (hour.last_event_at)) as bound (event_at)
+    group by hour.feed, hour.provider_id, event_date, calendar.last_ended_date
+),
+
+-- A day's newest event is it until the next day with one.
+followed as (
+    select *, lead(event_date) over (partition by feed, provider_id order by event_date) as next_event_date
+    from newest
+),
+
+through as (
+    select
+        'as_of' as moment,
+        newest.feed,
+        newest.provider_id,
+        calendar.as_of_at,
+        newest.data_through_at
+    from (
+        select feed, provider_id, max(last_event_at) as data_through_at
+        from {{ ref('int_freshness__events') }}
+        group by feed, provider_id
+    ) as newest
+    inner join {{ ref('int_providers__calendar') }} as calendar using (provider_id)
+    union all
+    select 'day_end', followed.feed, followed.provider_id, moment.as_of_at, followed.data_through_at
+    from followed
+    cross join lateral generate_series(
+        followed.event_date::timestamp,
+        coalesce(followed.next_event_date - 1, followed.last_ended_date)::timestamp, interval '1 day'
+    ) as day
+    inner join {{ ref('int_providers__moments') }} as moment
+        on moment.moment = 'day_end' and moment.provider_id = followed.provider_id and moment.as_of_date = day::date
+)
+
+select
+    through.moment,
+    through.as_of_at,
+    through.feed,
+    through.provider_id,
+    through.data_through_at,
+    through.as_of_at - through.data_through_at > feeds.expected_every + feeds.grace as is_stale
+from through
+inner join {{ source('raw', 'feeds') }} as feeds using (feed)
