@@ -36,5 +36,5 @@ cross join (  -- noqa: ST05
 ) as history
 -- What happens at midnight has come by the end of the day before.
 cross join lateral generate_series(
-    history.first_date - interval '1 day', calendar.last_ended_date::timestamp, interval '1 day'
+    greatest(history.first_date - 1, {{ settled_day() }})::timestamp, calendar.last_ended_date::timestamp, interval '1 day'
 ) as day
