@@ -33,3 +33,8 @@ group by service_id
 having coalesce(sum(earned_amount_reporting - coalesce(estimated_amount_reporting, 0)), 0)
     <> coalesce(sum(billed_amount_reporting), 0)
 {% endtest %}
+
+{# The types of charges as the statement shows them side by side. #}
+{% macro bill_charge_kinds() -%}
+    {{ return(['recurring', 'usage', 'overage', 'one_time', 'equipment', 'fee', 'discount', 'credit', 'tax']) }}
+{%- endmacro %}

@@ -1,21 +1,38 @@
 {{ config(indexes=[{'columns': ['customer_id', 'billing_period_start']}, {'columns': ['provider_id', 'billing_period_start']}]) }}
 
 -- The statements of an account follow each other: what one leaves open is the next one's previous balance.
-with charge as (
+with line as (
+    select sums.*
+    from {{ ref('int_billing__bill_sums') }} as sums
+    inner join {{ ref('int_providers__calendar') }} as calendar using (provider_id)
+    where sums.bill_status <> 'draft' and sums.issued_on <= calendar.as_of_date
+),
+
+charge as (
     select
         customer_id,
         provider_id,
         currency,
         billing_period_start,
         billing_period_end,
-        array_agg(distinct service_id order by service_id) filter (where service_id is not null) as service_ids,
-        {% for kind in ['recurring', 'usage', 'overage', 'one_time', 'equipment', 'fee', 'discount', 'credit', 'tax'] -%}
-        coalesce(sum(amount) filter (where charge_type = '{{ kind }}'), 0) as {{ kind }}_amount,
+        {% for kind in bill_charge_kinds() -%}
+        sum({{ kind }}_amount) as {{ kind }}_amount,
         {% endfor -%}
-        sum(amount) as charges_amount
-    from {{ ref('fct_bill_charge') }}
-    inner join {{ ref('int_providers__calendar') }} using (provider_id)
-    where bill_status <> 'draft' and issued_on <= as_of_date
+        sum(charges_amount) as charges_amount
+    from line
+    group by customer_id, provider_id, currency, billing_period_start, billing_period_end
+),
+
+charged as (
+    select
+        customer_id,
+        provider_id,
+        currency,
+        billing_period_start,
+        billing_period_end,
+        array_agg(distinct service_id order by service_id) as service_ids
+    from line
+    cross join unnest(line.service_ids) as service (service_id)
     group by customer_id, provider_id, currency, billing_period_start, billing_period_end
 ),
 
@@ -61,9 +78,9 @@ select
     balanced.issued_on,
     balanced.due_date,
     balanced.bill_count,
-    coalesce(cardinality(charge.service_ids), 0)::bigint as service_count,
-    coalesce(charge.service_ids, '{}') as service_ids,
-    {% for kind in ['recurring', 'usage', 'overage', 'one_time', 'equipment', 'fee', 'discount', 'credit', 'tax', 'charges'] -%}
+    coalesce(cardinality(charged.service_ids), 0)::bigint as service_count,
+    coalesce(charged.service_ids, '{}') as service_ids,
+    {% for kind in bill_charge_kinds() + ['charges'] -%}
     charge.{{ kind }}_amount,
     {% endfor -%}
     balanced.total_amount,
@@ -82,6 +99,7 @@ select
     freshness.is_stale
 from balanced
 left join charge using (customer_id, provider_id, currency, billing_period_start, billing_period_end)
+left join charged using (customer_id, provider_id, currency, billing_period_start, billing_period_end)
 left join {{ ref('dim_customer') }} as customer
     on customer.customer_id = balanced.customer_id
     and {{ holds_at('customer', as_of()) }}
