@@ -68,8 +68,7 @@ TABLES = {
         "dashboards.noc_dashboard", ("provider_id",), noc_dashboard, set(),
     ),
     "cells": (
-        "dashboards.cell_quality_daily", ("element_id", "measurement_date"), network.cell_quality,
-        {"as_of_at", "data_through_at"},
+        "dashboards.cell_quality_daily", ("element_id", "measurement_date"), network.cell_quality, set(),
     ),
 }  # fmt: skip
 

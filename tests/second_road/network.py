@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from tests.second_road.availability import availability_of, key_at, micros, start_of
-from tests.second_road.world import UNKNOWN, World
+from tests.second_road.world import UNKNOWN, World, provider_events
 
 MEANS = {
     "avg_signal_strength_dbm": "signal_strength_dbm",
@@ -151,6 +151,12 @@ def availability(world: World) -> dict[tuple, dict]:
     }
 
 
+def newest_usage(world: World, provider_id: str) -> datetime | None:
+    """The newest usage of a provider's that had happened by AS_OF."""
+    events = provider_events(world).get(provider_id, {}).get("usage_records", [])
+    return max((at for at, _ in events if at <= world.as_of), default=None)
+
+
 def cell_quality(world: World) -> dict[tuple, dict]:
     days, reports = defaultdict(list), defaultdict(list)
     for row in world.feeds["usage_records"].newest_events():
@@ -168,8 +174,13 @@ def cell_quality(world: World) -> dict[tuple, dict]:
         samples = reports[element_id, day]
         samples = [s for s in samples if s["interval_seconds"] >= 82_800] or samples
         signal = mean([r["signal_strength_dbm"] for r in rows])
+        owner = belonging(world, element_id, start_of(world, element_id, day + timedelta(days=1)) - 1)
+        day_end = datetime.combine(day + timedelta(days=1), time(), tzinfo=world.zone_of_element(element_id)).astimezone(UTC)
+        newest = newest_usage(world, owner["provider_id"])
         found[element_id, day] = {
-            **belonging(world, element_id, start_of(world, element_id, day + timedelta(days=1)) - 1),
+            **owner,
+            "as_of_at": min(world.as_of, day_end),
+            "data_through_at": min(newest, day_end) if newest else None,
             "services_measured": len({r["service_id"] for r in rows}),
             "signal_sample_count": len(rows),
             "avg_customer_signal_strength_dbm": signal.quantize(Decimal("0.000001"), ROUND_HALF_UP),

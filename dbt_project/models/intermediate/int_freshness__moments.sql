@@ -27,38 +27,23 @@ newest as (
 followed as (
     select *, lead(event_date) over (partition by feed, provider_id order by event_date) as next_event_date
     from newest
-),
-
-through as (
-    select
-        'as_of' as moment,
-        newest.feed,
-        newest.provider_id,
-        calendar.as_of_at,
-        newest.data_through_at
-    from (
-        select feed, provider_id, max(last_event_at) as data_through_at
-        from {{ ref('int_freshness__events') }}
-        group by feed, provider_id
-    ) as newest
-    inner join {{ ref('int_providers__calendar') }} as calendar using (provider_id)
-    union all
-    select 'day_end', followed.feed, followed.provider_id, moment.as_of_at, followed.data_through_at
-    from followed
-    cross join lateral generate_series(
-        followed.event_date::timestamp,
-        coalesce(followed.next_event_date - 1, followed.last_ended_date)::timestamp, interval '1 day'
-    ) as day
-    inner join {{ ref('int_providers__moments') }} as moment
-        on moment.moment = 'day_end' and moment.provider_id = followed.provider_id and moment.as_of_date = day::date
 )
 
+select 'as_of' as moment, as_of_at, feed, provider_id, data_through_at, is_stale
+from {{ ref('int_freshness__data_through') }}
+union all
 select
-    through.moment,
-    through.as_of_at,
-    through.feed,
-    through.provider_id,
-    through.data_through_at,
-    through.as_of_at - through.data_through_at > feeds.expected_every + feeds.grace as is_stale
-from through
+    'day_end',
+    moment.as_of_at,
+    followed.feed,
+    followed.provider_id,
+    followed.data_through_at,
+    moment.as_of_at - followed.data_through_at > feeds.expected_every + feeds.grace
+from followed
+cross join lateral generate_series(
+    followed.event_date::timestamp,
+    coalesce(followed.next_event_date - 1, followed.last_ended_date)::timestamp, interval '1 day'
+) as day
+inner join {{ ref('int_providers__moments') }} as moment
+    on moment.moment = 'day_end' and moment.provider_id = followed.provider_id and moment.as_of_date = day::date
 inner join {{ source('raw', 'feeds') }} as feeds using (feed)
