@@ -107,7 +107,7 @@ class Billing:
             "service_id": service_id, "service_key": service_key, "month_start_date": month,
             "customer_id": customer_id, "customer_key": customer_key,
             "provider_id": provider or UNKNOWN,
-            "zone_id": self.money.zone_id(service), "plan_id": service["plan_id"] if service else UNKNOWN,
+            "zone_id": self.world.zone_id_of_service(service), "plan_id": service["plan_id"] if service else UNKNOWN,
             "plan_key": plan_key, "line_of_business": self.line_of_business(plan),
             "customer_class": self.classes[customer["customer_type"]] if customer else "unknown",
             "connections": (1 if service["connections"] is None else service["connections"]) if service else None,

@@ -86,13 +86,6 @@ class Money:
     def plan(self, plan_id: str | None, at: datetime) -> tuple[dict | None, str]:
         return self.version(self.plans.get(plan_id), "plan_id", at)
 
-    def zone_id(self, service: dict | None) -> str:
-        """The customer's zone if it is the provider's."""
-        customer = self.world.customers.get(service["customer_id"]) if service else None
-        zone = self.world.zones.get(customer["service_zone_id"]) if customer else None
-        own = service and self.world.plan_provider.get(service["plan_id"])
-        return zone["zone_id"] if zone and zone["provider_id"] == own else UNKNOWN
-
     def rate(self, currency: str, day: date) -> Decimal | None:
         if currency == self.reporting_currency:
             return Decimal(1)
@@ -141,7 +134,7 @@ class Money:
                "quantity", "unit_price", "amount")  # fmt: skip
         return {name: bill[name] for name in shared} | {name: row[name] for name in own} | {
             "service_key": service_key,
-            "zone_id": self.zone_id(service),
+            "zone_id": self.world.zone_id_of_service(service),
             "plan_id": plan_id,
             "plan_key": self.plan(plan_id, at)[1],
             **{name: kind[name] == "true" for name in ("is_tax", "is_equipment", "is_pass_through")},
