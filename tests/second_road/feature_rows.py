@@ -92,7 +92,7 @@ def feature_service(world: World, past: Past) -> dict[tuple, dict[str, object]]:
                 "as_of_date": day, "as_of_at": at, "is_latest": at == world.as_of, "service_id": service_id,
                 "service_key": version_key(service_id, versions, held), "customer_id": held["customer_id"],
                 "zone_id": past.world.zone_id_of_service(held), "plan_id": held["plan_id"],
-                "service_status": held["service_status"], "tenure_days": (day - own["activated"]).days,
+                "service_status": held["service_status"], "tenure_days": max(0, (day - own["activated"]).days),
                 "auto_pay": customer["auto_pay"] if customer else None,
                 "overdue_days": billing["overdue_days"], "overdue_days_365d": billing["overdue_days_365d"],
                 "failed_payments_180d": past.failed_payments(held["customer_id"], at),
