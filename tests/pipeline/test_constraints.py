@@ -13,7 +13,7 @@ BREAKS = {
     "update core.dim_service set valid_to = valid_from": "an_interval_ends_after_it_begins",
     "update core.bridge_customer_provider set valid_from = valid_to + interval '1 day'":
         "an_interval_ends_after_it_begins",
-    "update core.fct_usage_daily set usage_record_count = 0": "usage_record_count_is_positive",
+    "update core.fct_network_performance_daily set sample_count = 0": "sample_count_is_positive",
     "update core.fct_usage_hourly set voice_seconds = -1": "counts_are_not_negative",
     "update core.fct_bill_charge set earned_to_date = earned_from_date": "a_charge_is_earned_on_a_day_at_least",
     "update core.fct_element_availability_daily set seconds_down = seconds_measured + 1": "down_is_within_measured",

@@ -15,10 +15,11 @@ from tests.second_road.world import UNKNOWN, World, newest_bills
 
 SEEDS = Path(__file__).parents[2] / "dbt_project" / "seeds"
 INSTANT = timedelta(microseconds=1)
+Rows = list[dict[str, str]]
 DAY = timedelta(days=1)
 
 
-def seed(name: str) -> list[dict[str, str]]:
+def seed(name: str) -> Rows:
     with (SEEDS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
@@ -56,12 +57,12 @@ def spread(amount: Decimal, days: int) -> list[Decimal]:
 class Money:
     """The three facts, each by its key."""
 
-    def __init__(self, world: World, reporting_currency: str = "USD") -> None:
+    def __init__(self, world: World, reporting_currency: str = "USD", rates: Rows | None = None) -> None:
         self.world, self.reporting_currency = world, reporting_currency
         self.plans = world.feeds["service_plans"].versions()
         self.customers = world.feeds["customers"].versions()
         self.kinds = {row["charge_type"]: row for row in seed("charge_types")}
-        self.rates = seed("exchange_rates")
+        self.rates = seed("exchange_rates") if rates is None else rates
         self.bills = {row["bill_id"]: self._bill(row) for row in newest_bills(world)}
         self.charges = {
             (row["bill_id"], row["charge_id"]): self._charge(row)

@@ -6,21 +6,21 @@ Not here: dbt's SQL; figures. This follows the definitions in docs/analysts.md.
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import yaml
-
-from tests.second_road.files import CONTRACTS, Feed, feed_names, read_feed
+from tests.second_road.files import Feed, feed_names, read_contract, read_feed
 
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
 FOREVER = datetime.max.replace(tzinfo=UTC)
 EVENT_FEEDS = ("usage_records", "network_performance", "service_quality", "bills", "support_tickets")
 
 
+@cache
 def cadence(feed: str) -> timedelta:
-    contract = yaml.safe_load((CONTRACTS / f"{feed}.yml").read_text())
+    contract = read_contract(feed)
     return sum((timedelta(days=int(contract[name].split()[0])) for name in ("expected_every", "grace")), timedelta())
 
 
