@@ -63,6 +63,21 @@ def _messages(event: dict[str, Any]) -> str | None:
     return str(event["info"]["msg"]) if event["info"]["name"] in ("RunResultError", "RunResultFailure") else None
 
 
+def _with_words(event: dict[str, Any], result: dg.AssetCheckResult) -> dg.AssetCheckResult:
+    """A check whose test raised says why, as dbt does."""
+    run_result = event["data"].get("run_result", {})
+    if run_result.get("status") != "error" or not run_result.get("message"):
+        return result
+    return dg.AssetCheckResult(
+        passed=False,
+        asset_key=result.asset_key,
+        check_name=result.check_name,
+        severity=result.severity,
+        metadata=result.metadata,
+        description=str(run_result["message"]).strip(),
+    )
+
+
 def _is_red(output: object) -> bool:
     """A failed check that nothing may stand on; its fact's days stay due, so that the next run asks again."""
     if not isinstance(output, dg.AssetCheckResult | dg.AssetCheckEvaluation):
@@ -120,7 +135,8 @@ def build_dbt_assets(project: ParsedProject, translator: Translator) -> dg.Asset
                     continue
                 if _is_red(output) and output.asset_key:
                     red.add(output.asset_key.path[-1])
-                yield check_event(context, windows, output) if isinstance(output, dg.AssetCheckResult) else output
+                is_check = isinstance(output, dg.AssetCheckResult)
+                yield check_event(context, windows, _with_words(event, output)) if is_check else output
         keep_results(warehouse.url, context.run.run_id, tests)
         close_windows(warehouse.url, windows, built - red)
         if failed:

@@ -140,3 +140,14 @@ def test_a_rate_that_is_32_days_old_is_none(rated):
     events = list(invoke(project, settings.warehouse_url, ["build", "--select", "fct_payment"], variables))
     (said,) = {e["info"]["msg"] for e in events if e["info"]["name"] == "RunResultError"}
     assert "GBP to USD on 2026-03-30 (rows: 1)" in said
+
+
+def test_the_pipeline_says_which_rate_is_missing(make_sample, build_warehouse):
+    landing, manifest = make_sample(seed=7, until=MARCH)
+    as_of = datetime.fromisoformat(manifest["as_of"])
+    world = read_world(landing, as_of, "America/Chicago")
+    paid = min(world.feeds["payments"].newest(), key=lambda payment: payment["payment_id"])
+    strange = {**paid, "payment_id": LOOSE_PAYMENT, "currency": "CHF", "payment_date": "2026-03-20T18:00:00Z"}
+    land(landing, "payments", [strange])
+    problem = build_warehouse(landing, as_of, manifest).result.problem
+    assert "no exchange rate of that day or the 31 before it: CHF to USD on 2026-03-20 (rows: 1)" in problem
