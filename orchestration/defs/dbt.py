@@ -50,32 +50,17 @@ def parsed_project(warehouse: WarehouseResource) -> ParsedProject:
 
 
 def _problem(event: dict[str, Any]) -> str | None:
-    """A model that could not be built, in one line."""
+    """A model that could not be built, or a test that could not be run (dagster-dbt makes no check of that)."""
     node = event["data"].get("node_info", {})
-    is_result = event["info"]["name"] in ("LogModelResult", "LogSeedResult")
+    is_result = event["info"]["name"] in ("LogModelResult", "LogSeedResult", "LogTestResult")
     if is_result and node.get("node_status") == "error":
-        return str(node.get("unique_id", "")).rpartition(".")[2]
+        return str(node.get("node_name"))
     return None
 
 
 def _messages(event: dict[str, Any]) -> str | None:
     """Dbt's own words on what went wrong."""
     return str(event["info"]["msg"]) if event["info"]["name"] in ("RunResultError", "RunResultFailure") else None
-
-
-def _with_words(event: dict[str, Any], result: dg.AssetCheckResult) -> dg.AssetCheckResult:
-    """A check whose test raised says why, as dbt does."""
-    run_result = event["data"].get("run_result", {})
-    if run_result.get("status") != "error" or not run_result.get("message"):
-        return result
-    return dg.AssetCheckResult(
-        passed=False,
-        asset_key=result.asset_key,
-        check_name=result.check_name,
-        severity=result.severity,
-        metadata=result.metadata,
-        description=str(run_result["message"]).strip(),
-    )
 
 
 def _is_red(output: object) -> bool:
@@ -135,9 +120,9 @@ def build_dbt_assets(project: ParsedProject, translator: Translator) -> dg.Asset
                     continue
                 if _is_red(output) and output.asset_key:
                     red.add(output.asset_key.path[-1])
-                is_check = isinstance(output, dg.AssetCheckResult)
-                yield check_event(context, windows, _with_words(event, output)) if is_check else output
+                yield check_event(context, windows, output) if isinstance(output, dg.AssetCheckResult) else output
         keep_results(warehouse.url, context.run.run_id, tests)
+        red |= {found.table_name.partition(".")[2] for found in tests if found.rows_failed is None}
         close_windows(warehouse.url, windows, built - red)
         if failed:
             raise dg.Failure(f"dbt could not build {', '.join(failed)}: {' '.join(said)}", allow_retries=False)
