@@ -147,7 +147,8 @@ def test_the_pipeline_says_which_rate_is_missing(make_sample, build_warehouse):
     as_of = datetime.fromisoformat(manifest["as_of"])
     world = read_world(landing, as_of, "America/Chicago")
     paid = min(world.feeds["payments"].newest(), key=lambda payment: payment["payment_id"])
-    strange = {**paid, "payment_id": LOOSE_PAYMENT, "currency": "CHF", "payment_date": "2026-03-20T18:00:00Z"}
-    land(landing, "payments", [strange])
+    # Of no bill: the guards demand a bill's currency of its payments.
+    strange = {"payment_id": LOOSE_PAYMENT, "bill_id": None, "currency": "CHF", "payment_date": "2026-03-20T18:00:00Z"}
+    land(landing, "payments", [{**paid, **strange}])
     problem = build_warehouse(landing, as_of, manifest).result.problem
     assert "no exchange rate of that day or the 31 before it: CHF to USD on 2026-03-20 (rows: 1)" in problem
