@@ -14,12 +14,29 @@
     end
 {%- endmacro %}
 
-{# Money has a rate into the reporting currency; the failing rows name the pair and the date that is missing. #}
+{# Money has a rate into the reporting currency. dbt says of a test how many rows failed and no more, so what is missing
+   is looked for as the test is run, and its error names each pair and date. #}
 {% test money_has_a_rate(model, date_column) %}
+{%- set without_rate -%}
 select currency, reporting_currency, {{ date_column }} as rate_date, count(*) as rows_without_rate
 from {{ model }}
 where reporting_rate is null
 group by currency, reporting_currency, {{ date_column }}
+order by rate_date, currency
+{%- endset -%}
+{%- if execute and flags.WHICH in ('build', 'test') -%}
+    {%- set missing = [] -%}
+    {%- for row in run_query(without_rate) -%}
+        {%- do missing.append(row[0] ~ ' to ' ~ row[1] ~ ' on ' ~ row[2] ~ ' (rows: ' ~ row[3] ~ ')') -%}
+    {%- endfor -%}
+    {%- if missing -%}
+        {{ exceptions.raise_compiler_error(
+            "no exchange rate of that day or the 31 before it: " ~ missing[:10] | join(', ')
+            ~ (', and ' ~ (missing | length - 10) ~ ' more' if missing | length > 10) ~ ". Add it to seeds/exchange_rates.csv"
+        ) }}
+    {%- endif -%}
+{%- endif -%}
+{{ without_rate }}
 {% endtest %}
 
 {# Of every service all that is earned, without what is estimated, is what was billed. #}

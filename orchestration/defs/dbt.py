@@ -50,11 +50,11 @@ def parsed_project(warehouse: WarehouseResource) -> ParsedProject:
 
 
 def _problem(event: dict[str, Any]) -> str | None:
-    """A model that could not be built, in one line."""
+    """A model that could not be built, or a test that could not be run (dagster-dbt makes no check of that)."""
     node = event["data"].get("node_info", {})
-    is_result = event["info"]["name"] in ("LogModelResult", "LogSeedResult")
+    is_result = event["info"]["name"] in ("LogModelResult", "LogSeedResult", "LogTestResult")
     if is_result and node.get("node_status") == "error":
-        return str(node.get("unique_id", "")).rpartition(".")[2]
+        return str(node.get("node_name"))
     return None
 
 
@@ -122,6 +122,7 @@ def build_dbt_assets(project: ParsedProject, translator: Translator) -> dg.Asset
                     red.add(output.asset_key.path[-1])
                 yield check_event(context, windows, output) if isinstance(output, dg.AssetCheckResult) else output
         keep_results(warehouse.url, context.run.run_id, tests)
+        red |= {found.table_name.partition(".")[2] for found in tests if found.rows_failed is None}
         close_windows(warehouse.url, windows, built - red)
         if failed:
             raise dg.Failure(f"dbt could not build {', '.join(failed)}: {' '.join(said)}", allow_retries=False)

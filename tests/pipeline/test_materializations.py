@@ -236,3 +236,10 @@ def test_two_builds_of_a_model_come_one_after_the_other(project):
         other.execute("select pg_advisory_unlock_all()")
         thread.join()
     assert done == [{"keyless": 0}]
+
+
+def test_a_row_that_breaks_a_constraint_fails_the_build_by_its_name(project):
+    project.do("update world.things set weight = -1 where thing_id = 7")
+    before = project.ask("select count(*), sum(weight) from core.dim_thing")
+    assert "weight_is_not_negative" in project.problem("dim_thing")
+    assert project.ask("select count(*), sum(weight) from core.dim_thing") == before

@@ -240,3 +240,26 @@ def test_statistics_of_the_whole_follow_a_tenth_of_the_rows(project):
     assert project.ask(analyzed) == [(False,)]
     project.build("fct_event_daily", windows=[["2026-07-10", "2026-07-14"]])  # 500
     assert project.ask(analyzed) == [(True,)]
+
+
+def test_a_fact_that_is_there_gets_constraints_and_every_way_of_replacing_keeps_them(project):
+    description = "  description: One row per thing and day.\n"
+    check = "  constraints: [{type: check, expression: amount > 0, name: amount_is_positive}]\n"
+    project.change("models.yml", description, description + check)
+    given = "amount, data_type: numeric, description: What happened."
+    project.change("models.yml", f"{{name: {given}", f"{{constraints: [{{type: not_null}}], name: {given}")
+    project.build("fct_event_daily", windows=[["2026-07-10", "2026-07-11"]])
+    checks = (
+        "select conrelid::regclass::text from pg_constraint where conname = 'amount_is_positive' and convalidated"
+        " intersect select attrelid::regclass::text from pg_attribute where attname = 'amount' and attnotnull"
+    )
+    everywhere = [(f"core.{name}",) for name in sorted([*leaves(project), "fct_event_daily"])]
+    assert sorted(project.ask(checks)) == everywhere
+    # A whole month is swapped, a day is replaced inside: both refuse a row that breaks it, and say which.
+    for days, windows in (("2026-07-01' and '2026-07-31", [["2026-07-01", "2026-08-01"]]),
+                          ("2026-07-10' and '2026-07-10", [["2026-07-10", "2026-07-11"]])):  # fmt: skip
+        project.do(f"update world.events set amount = -1 where event_date between '{days}'")
+        assert "amount_is_positive" in project.problem("fct_event_daily", windows=windows)
+        project.do(f"update world.events set amount = 3 where event_date between '{days}'")
+        project.build("fct_event_daily", windows=windows)
+        assert sorted(project.ask(checks)) == everywhere

@@ -18,13 +18,15 @@ from orchestration.windows import (
     to_text,
     touched_days,
 )
-from tests.integration.landing import land
+from tests.integration.landing import land, usage
 from tests.pipeline.windowed import FACTS, contents, copy_of, dbt_run, load
 
 PARENTS = (
     "stg_customer_services_versions",
     "stg_network_elements_versions",
+    "dim_census_block",
     "dim_service",
+    "int_services__calendar",
     "dim_network_element",
     "fct_usage_event",
     "int_performance__samples",
@@ -139,6 +141,43 @@ def test_a_late_version_of_an_element_repairs_its_own_days_only(warehouse):
     assert len(expected) > 10
     assert windows["network_performance"].spans == spans_of(expected)
     built_by_window(warehouse, windows, before)
+
+
+def test_a_block_that_goes_over_to_another_zone_repairs_the_days_of_its_services_only(warehouse):
+    """Usage without an element stands in its service's zone."""
+    ((geoid, zone_id, other, service_ids),) = warehouse.ask(
+        "select block_geoid, block.zone_id::text, min(other.zone_id::text), array_agg(distinct service_id)"
+        " from core.dim_service_pii as service join core.dim_census_block as block using (block_geoid, zone_id)"
+        " join core.dim_service_zone as other"
+        " on other.provider_id = block.provider_id and other.zone_id <> block.zone_id"
+        " where service_id in (select service_id from raw.usage_records) group by 1, 2 order by 1, 2 limit 1"
+    )
+    at = datetime(2026, 9, 15, 12, tzinfo=UTC)
+    land(warehouse.landing, "usage_records", "no_element.csv", [
+        usage(f"{service_id} {day}", (at - timedelta(days=day)).isoformat(), service_id=service_id)
+        for service_id in service_ids for day in range(0, 20, 4)
+    ])  # fmt: skip
+    load(warehouse, "usage_records")
+    dbt_run(warehouse, FACTS, dict.fromkeys(WINDOWED_FACTS, "all"))
+    close(warehouse)
+    before = contents(warehouse)
+    block = {"block_geoid": geoid, "zone_id": zone_id}
+    blocks = [{**block, "is_deleted": "true"}, {**block, "zone_id": other}]
+    land(warehouse.landing, "census_blocks", "late_block.csv", blocks)
+    load(warehouse, "census_blocks")
+    dbt_run(warehouse, PARENTS, {})
+    windows = open_windows(warehouse.url)
+    assert windows["network_performance"].is_empty
+    days = "select distinct day_start_at from core.fct_usage_daily where service_id = any(%s)"
+    starts = [row[0] for row in warehouse.ask(days, service_ids)]
+    ends = [start + timedelta(hours=24) - timedelta(microseconds=1) for start in starts]
+    assert windows["usage_records"].spans == spans_of({instant.date() for instant in starts + ends})
+    built_by_window(warehouse, windows, before)
+    assert warehouse.ask(
+        "select count(*) filter (where zone_id = %s), count(*) filter (where zone_id = %s) from core.fct_usage_daily"
+        " where service_id = any(%s) and element_id = '00000000-0000-0000-0000-000000000000'",
+        zone_id, other, service_ids,
+    ) == [(0, 5 * len(service_ids))]  # fmt: skip
 
 
 def built_by_window(warehouse, windows: dict[str, Window], before: dict[str, list[tuple]]) -> None:

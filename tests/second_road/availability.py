@@ -109,11 +109,11 @@ def sampled(samples: list[dict], planned: Spans) -> tuple[int, int, int]:
     covered = down = by_plan = 0
     daily = [s for s in samples if s["interval_seconds"] >= 82_800]
     for sample in (s for s in samples if s["interval_seconds"] < 82_800):
-        lost = (sample["interval_seconds"] - sample["availability_seconds"]) * 1_000_000
+        lost = max(0, sample["interval_seconds"] - sample["availability_seconds"]) * 1_000_000
         covered += sample["interval_seconds"] * 1_000_000
         down += lost
         by_plan += min(lost, length(common([span_of(sample)], planned)))
-    lost = sum(s["interval_seconds"] - s["availability_seconds"] for s in daily) * 1_000_000
+    lost = sum(max(0, s["interval_seconds"] - s["availability_seconds"]) for s in daily) * 1_000_000
     rest = max(0, sum(s["interval_seconds"] for s in daily) * 1_000_000 - covered)
     rest_down = min(rest, max(0, lost - down))
     windows = sum(

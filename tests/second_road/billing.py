@@ -7,7 +7,7 @@ from collections import defaultdict
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
-from tests.second_road.money import DAY, INSTANT, Money, month_of, next_month, seed, spread, start_of
+from tests.second_road.money import DAY, INSTANT, Money, Rows, month_of, next_month, seed, spread, start_of
 from tests.second_road.world import FOREVER, UNKNOWN, World, cadence
 
 ZERO, CENT = Decimal(0), Decimal("0.01")
@@ -22,8 +22,12 @@ def _share(part: Decimal, whole: Decimal) -> Decimal | None:
 class Billing:
     """Every table of the area by its key: `tables()`."""
 
-    def __init__(self, world: World, reporting_currency: str = "USD") -> None:
-        self.world, self.as_of, self.money = world, world.as_of, Money(world, reporting_currency)
+    def __init__(self, world: World, reporting_currency: str = "USD", rates: Rows | None = None) -> None:
+        self.world, self.as_of, self.money = world, world.as_of, Money(world, reporting_currency, rates)
+        self.through: dict[str, dict] = {}
+        self.charges_of_bill: dict[str, list[dict]] = defaultdict(list)
+        for charge in self.money.charges.values():
+            self.charges_of_bill[charge["bill_id"]].append(charge)
         self.issued = [b for b in self.money.bills.values() if b["bill_status"] != "draft"]
         self.counts_in_service = {r["service_status"]: r["is_in_service"] == "true" for r in seed("in_service_states")}
         self.classes = {r["customer_type"]: r["customer_class"] for r in seed("customer_classes")}
@@ -44,6 +48,11 @@ class Billing:
         return (self.as_of - INSTANT).astimezone(self.world.zone_of_provider(provider_id)).date()
 
     def freshness(self, provider_id: str) -> dict:
+        if provider_id not in self.through:
+            self.through[provider_id] = self._freshness(provider_id)
+        return self.through[provider_id]
+
+    def _freshness(self, provider_id: str) -> dict:
         zone = self.world.zone_of_provider(provider_id)
         days = [start_of(b["issued_on"], zone) for b in self.money.bills.values() if b["provider_id"] == provider_id]
         through = max((at for at in days if at <= self.as_of), default=None)
@@ -107,7 +116,7 @@ class Billing:
             "service_id": service_id, "service_key": service_key, "month_start_date": month,
             "customer_id": customer_id, "customer_key": customer_key,
             "provider_id": provider or UNKNOWN,
-            "zone_id": self.money.zone_id(service), "plan_id": service["plan_id"] if service else UNKNOWN,
+            "zone_id": self.world.zone_id_of_service(service), "plan_id": service["plan_id"] if service else UNKNOWN,
             "plan_key": plan_key, "line_of_business": self.line_of_business(plan),
             "customer_class": self.classes[customer["customer_type"]] if customer else "unknown",
             "connections": (1 if service["connections"] is None else service["connections"]) if service else None,
@@ -230,7 +239,7 @@ class Billing:
         return rows
 
     def _charges_of(self, bill_ids: set[str]) -> dict:
-        own = [c for c in self.money.charges.values() if c["bill_id"] in bill_ids]
+        own = [c for bill_id in bill_ids for c in self.charges_of_bill[bill_id]]
         services = sorted({c["service_id"] for c in own if c["service_id"]})
         row: dict = {"service_ids": services, "service_count": len(services)}
         for kind in KINDS:

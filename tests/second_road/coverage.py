@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from tests.second_road.equipment import as_of_day
-from tests.second_road.geography import EARTH_KM, point, provider_id_of, zone_of_service_row
+from tests.second_road.geography import EARTH_KM, point, provider_id_of
 from tests.second_road.world import FOREVER, World
 
 STRIPS = 1500
@@ -139,7 +139,7 @@ def coverage_at(world: World, zone_id: str, day: date, at: datetime) -> dict[str
             circles[provider_id_of(world, row["provider_id"])].append((place, float(row["coverage_radius_km"])))
     own = provider_id_of(world, zone["provider_id"])
     blocks = [row for row in world.feeds["census_blocks"].newest_events() if row["zone_id"] == zone_id]
-    people = [s for s in services_at(world, at) if zone_of_service_row(world, {**s}) == zone_id]
+    people = [s for s in services_at(world, at) if world.zone_id_of_service(s) == zone_id]
     return {
         provider: {
             "is_zone_provider": provider == own,

@@ -8,7 +8,6 @@ from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from tests.second_road.world import UNKNOWN, World, cadence, primary_provider
 
@@ -32,7 +31,7 @@ def version_key(id_: str, versions: list[dict], held: dict | None) -> str:
 
 
 class Versions:
-    """All versions of customers, services, plans: who held, under which key, in which zone."""
+    """All versions of customers, services, plans: who held, under which key."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -51,18 +50,6 @@ class Versions:
         provider_id = self.world.plan_provider.get(service["plan_id"], UNKNOWN)
         return provider_id if provider_id in self.world.providers else UNKNOWN
 
-    def zone(self, service: dict | None) -> str:
-        """The service's zone: its customer's, if that is the provider's."""
-        customer = self.world.customers.get(service["customer_id"]) if service else None
-        zone = self.world.zones.get(customer["service_zone_id"]) if customer else None
-        return zone["zone_id"] if zone and service and zone["provider_id"] == self.provider(service) else UNKNOWN
-
-    def time_zone(self, service: dict) -> ZoneInfo:
-        zone = self.world.zones.get(self.zone(service))
-        if zone and zone["time_zone"]:
-            return ZoneInfo(zone["time_zone"])
-        return self.world.zone_of_provider(self.provider(service))
-
     def owned(self, row: dict, at: datetime, plans: tuple[str | None, ...] = ()) -> dict[str, object]:
         """Keys, provider and zone of a row that names a customer and perhaps a service."""
         service, service_key = self.service(row["service_id"], at)
@@ -77,7 +64,7 @@ class Versions:
             "service_id": row["service_id"],
             "service_key": service_key,
             "provider_id": provider_id,
-            "zone_id": self.zone(service),
+            "zone_id": self.world.zone_id_of_service(service),
         }
 
     def day(self, provider_id: object, at: datetime | None) -> date | None:
@@ -152,7 +139,7 @@ def assessments(world: World) -> dict[tuple, dict[str, object]]:
         found[(row["assessment_id"],)] = rest | {
             "service_key": service_key,
             "provider_id": versions.provider(service) if service else UNKNOWN,
-            "zone_id": versions.zone(service),
+            "zone_id": world.zone_id_of_service(service),
             "customer_id": service["customer_id"] if service else UNKNOWN,
             "plan_id": service["plan_id"] if service else UNKNOWN,
             "plan_key": plan_key,

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
+from tests.second_road.availability import availability_of
 from tests.second_road.customers import share_of, version_key
 from tests.second_road.features import DAY, as_of_dates, before, mean, ratio
 from tests.second_road.world import UNKNOWN, World
@@ -114,6 +115,13 @@ def _in_service(world: World, day: date, at: datetime) -> list[tuple[str, dict]]
     return found
 
 
+def _availability(days: dict[date, dict], last: date) -> Decimal | None:
+    """Seconds available over seconds known and not down by plan, of the last 30 days."""
+    own = [row for day, row in days.items() if last - 29 * DAY <= day <= last]
+    asked = sum(row["seconds_measured"] - row["seconds_planned_down"] for row in own)
+    return 100 * Decimal(asked - sum(row["seconds_down"] for row in own)) / asked if asked else None
+
+
 def _row(world: World, day: date, at: datetime, element_id: str, held: dict, performance: dict, works: dict) -> dict:
     """One element's columns; `works` knows whether its feeds had begun."""
     versions, end, begun = world.element_versions[element_id], held["end_of_support_on"], held["installed_on"]
@@ -141,6 +149,9 @@ def _row(world: World, day: date, at: datetime, element_id: str, held: dict, per
 def feature_element(world: World) -> dict[tuple, dict[str, object]]:
     days, found = element_days(world), {}
     outages, maintenance = world.feeds["outages"].newest(), world.feeds["maintenance_events"].newest()
+    available: dict[str, dict[date, dict]] = defaultdict(dict)
+    for (element_id, day), seconds in availability_of(world).items():
+        available[element_id][day] = seconds
     measured = [day for own in days.values() for day in own]
     for day, at in as_of_dates(world, measured, lambda day: day.isoweekday() == 1).items():
         works, elements = _works(outages, maintenance, at), _in_service(world, day, at)
@@ -153,6 +164,7 @@ def feature_element(world: World) -> dict[tuple, dict[str, object]]:
             )
             is_known = held["software_version"] is not None and held["model"] is not None
             same = peers[held["vendor"], held["model"], held["software_version"]]
+            row["availability_percentage_30d"] = _availability(available[element_id], last)
             row["software_peer_share"] = ratio(same, models[held["vendor"], held["model"]]) if is_known else None
             found[element_id, day] = row
     return found

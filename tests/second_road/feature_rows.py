@@ -38,7 +38,7 @@ def _quality(past: Past, service_id: str, last: date) -> dict[str, list]:
 
 def _service(past: Past, day: date, at: datetime, service_id: str, held: dict, activated_at: datetime) -> dict:
     """The columns of one service that its customer's row needs too, some of them as parts."""
-    zone, provider_id = past.versions.time_zone(held), past.versions.provider(held)
+    zone, provider_id = past.world.zone_of_service(held["service_id"]), past.versions.provider(held)
     activated, last = activated_at.astimezone(zone).date(), at.astimezone(zone).date() - DAY
     plans = past.versions.plans.get(held["plan_id"])
     plan = before(plans, at) if plans else None
@@ -91,8 +91,8 @@ def feature_service(world: World, past: Past) -> dict[tuple, dict[str, object]]:
             found[service_id, day] = {k: v for k, v in own.items() if k not in parts} | levels(own["use"]) | {
                 "as_of_date": day, "as_of_at": at, "is_latest": at == world.as_of, "service_id": service_id,
                 "service_key": version_key(service_id, versions, held), "customer_id": held["customer_id"],
-                "zone_id": past.versions.zone(held), "plan_id": held["plan_id"],
-                "service_status": held["service_status"], "tenure_days": (day - own["activated"]).days,
+                "zone_id": past.world.zone_id_of_service(held), "plan_id": held["plan_id"],
+                "service_status": held["service_status"], "tenure_days": max(0, (day - own["activated"]).days),
                 "auto_pay": customer["auto_pay"] if customer else None,
                 "overdue_days": billing["overdue_days"], "overdue_days_365d": billing["overdue_days_365d"],
                 "failed_payments_180d": past.failed_payments(held["customer_id"], at),

@@ -152,7 +152,7 @@ class Past:
         elements = self.world.element_versions.get(service["serving_element_id"])
         element = before(elements, at) if elements else None
         reach = {service["serving_element_id"], element and element["parent_element_id"],
-                 self.versions.zone(service), provider_id} - {None, UNKNOWN}  # fmt: skip
+                 self.world.zone_id_of_service(service), provider_id} - {None, UNKNOWN}  # fmt: skip
         since, found = at - 90 * DAY, []
         for row in self.outages:
             end = min(row["actual_restoration"] or at, at)

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from pathlib import Path
 
 import pyarrow.parquet
@@ -54,6 +55,7 @@ class Feed:
         return found
 
 
+@cache
 def read_contract(feed: str) -> dict:
     return yaml.safe_load((CONTRACTS / f"{feed}.yml").read_text(encoding="utf-8"))
 

@@ -128,14 +128,6 @@ def network_links(world: World) -> dict[tuple, dict]:
     return found
 
 
-def zone_of_service_row(world: World, service: dict) -> str:
-    """The customer's zone where it is one of the service's provider."""
-    customer = world.customers.get(service["customer_id"])
-    zone = world.zones.get(customer["service_zone_id"]) if customer else None
-    provider_id = world.plan_provider.get(service["plan_id"], UNKNOWN)
-    return customer["service_zone_id"] if zone and zone["provider_id"] == provider_id else UNKNOWN
-
-
 def latest_primary(world: World, customer_id: str) -> str | None:
     """The primary provider of the last stretch of time in which the customer had any service in force."""
     spans = [
@@ -174,7 +166,7 @@ def devices(world: World) -> dict[tuple, dict]:
         found[(row["device_id"],)] = {
             "customer_id": customer_id if customer_id is None or customer_id in world.customers else UNKNOWN,
             "service_id": service["service_id"] if service else None, "provider_id": provider_id,
-            "zone_id": zone_of_service_row(world, service) if service else UNKNOWN,
+            "zone_id": world.zone_id_of_service(service) if service else UNKNOWN,
             "type_allocation_code": row["imei"] and row["imei"][:8],
             **{name: row[name] for name in ("device_id", "device_type", "manufacturer", "model", "status",
                                             "assigned_at", "updated_at")},
@@ -256,7 +248,7 @@ def personal(world: World) -> dict[str, dict[tuple, dict]]:
     }  # fmt: skip
     services = {
         (i,): {
-            "customer_id": row["customer_id"], "zone_id": zone_of_service_row(world, row),
+            "customer_id": row["customer_id"], "zone_id": world.zone_id_of_service(row),
             "provider_id": world.plan_provider.get(row["plan_id"], UNKNOWN),
             "location": point(row, "service_longitude", "service_latitude"),
             **{name: row[name] for name in ("service_number", "block_geoid", "bdc_location_id",

@@ -15,10 +15,11 @@ from tests.second_road.world import UNKNOWN, World, newest_bills
 
 SEEDS = Path(__file__).parents[2] / "dbt_project" / "seeds"
 INSTANT = timedelta(microseconds=1)
+Rows = list[dict[str, str]]
 DAY = timedelta(days=1)
 
 
-def seed(name: str) -> list[dict[str, str]]:
+def seed(name: str) -> Rows:
     with (SEEDS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
@@ -56,12 +57,12 @@ def spread(amount: Decimal, days: int) -> list[Decimal]:
 class Money:
     """The three facts, each by its key."""
 
-    def __init__(self, world: World, reporting_currency: str = "USD") -> None:
+    def __init__(self, world: World, reporting_currency: str = "USD", rates: Rows | None = None) -> None:
         self.world, self.reporting_currency = world, reporting_currency
         self.plans = world.feeds["service_plans"].versions()
         self.customers = world.feeds["customers"].versions()
         self.kinds = {row["charge_type"]: row for row in seed("charge_types")}
-        self.rates = seed("exchange_rates")
+        self.rates = seed("exchange_rates") if rates is None else rates
         self.bills = {row["bill_id"]: self._bill(row) for row in newest_bills(world)}
         self.charges = {
             (row["bill_id"], row["charge_id"]): self._charge(row)
@@ -85,13 +86,6 @@ class Money:
 
     def plan(self, plan_id: str | None, at: datetime) -> tuple[dict | None, str]:
         return self.version(self.plans.get(plan_id), "plan_id", at)
-
-    def zone_id(self, service: dict | None) -> str:
-        """The customer's zone if it is the provider's."""
-        customer = self.world.customers.get(service["customer_id"]) if service else None
-        zone = self.world.zones.get(customer["service_zone_id"]) if customer else None
-        own = service and self.world.plan_provider.get(service["plan_id"])
-        return zone["zone_id"] if zone and zone["provider_id"] == own else UNKNOWN
 
     def rate(self, currency: str, day: date) -> Decimal | None:
         if currency == self.reporting_currency:
@@ -141,7 +135,7 @@ class Money:
                "quantity", "unit_price", "amount")  # fmt: skip
         return {name: bill[name] for name in shared} | {name: row[name] for name in own} | {
             "service_key": service_key,
-            "zone_id": self.zone_id(service),
+            "zone_id": self.world.zone_id_of_service(service),
             "plan_id": plan_id,
             "plan_key": self.plan(plan_id, at)[1],
             **{name: kind[name] == "true" for name in ("is_tax", "is_equipment", "is_pass_through")},

@@ -94,7 +94,7 @@ def usage_patterns(world: World) -> dict[tuple, dict[str, object]]:
             continue
         if dated[0]["deactivated_at"] and dated[0]["deactivated_at"] <= world.as_of:
             continue
-        provider_id, zone = versions.provider(held), versions.time_zone(held)
+        provider_id, zone = versions.provider(held), world.zone_of_service(held["service_id"])
         newest = through.get(provider_id)
         end = min(world.as_of, newest or world.as_of).astimezone(zone).date()
         to_date = end - end.weekday() * DAY
@@ -110,7 +110,7 @@ def usage_patterns(world: World) -> dict[tuple, dict[str, object]]:
             row["segment"] = _segment(row)
         found[(service_id,)] = row | {
             "service_id": service_id, "service_key": version_key(service_id, all_versions, held),
-            "customer_id": held["customer_id"], "provider_id": provider_id, "zone_id": versions.zone(held),
+            "customer_id": held["customer_id"], "provider_id": provider_id, "zone_id": world.zone_id_of_service(held),
             "as_of_at": world.as_of, "data_through_at": newest, "is_stale": is_stale,
             "from_date": to_date - 7 * weeks * DAY, "to_date": to_date, "week_count": weeks,
         }  # fmt: skip

@@ -6,21 +6,21 @@ Not here: dbt's SQL; figures. This follows the definitions in docs/analysts.md.
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import yaml
-
-from tests.second_road.files import CONTRACTS, Feed, feed_names, read_feed
+from tests.second_road.files import Feed, feed_names, read_contract, read_feed
 
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
 FOREVER = datetime.max.replace(tzinfo=UTC)
 EVENT_FEEDS = ("usage_records", "network_performance", "service_quality", "bills", "support_tickets")
 
 
+@cache
 def cadence(feed: str) -> timedelta:
-    contract = yaml.safe_load((CONTRACTS / f"{feed}.yml").read_text())
+    contract = read_contract(feed)
     return sum((timedelta(days=int(contract[name].split()[0])) for name in ("expected_every", "grace")), timedelta())
 
 
@@ -41,6 +41,11 @@ class World:
         self.plan_provider = {row["plan_id"]: row["provider_id"] for row in self.feeds["service_plans"].newest()}
         self.service_versions = self.feeds["customer_services"].versions()
         self.element_versions = self.feeds["network_elements"].versions()
+        self.zone_of_block: dict[tuple[str, str], str] = {}
+        for block in self.feeds["census_blocks"].newest_events():
+            if zone := self.zones.get(block["zone_id"]):
+                place = (block["block_geoid"], zone["provider_id"])
+                self.zone_of_block[place] = min(self.zone_of_block.get(place, zone["zone_id"]), zone["zone_id"])
 
     def zone_of_provider(self, provider_id: str) -> ZoneInfo:
         row = self.providers.get(provider_id)
@@ -61,16 +66,26 @@ class World:
         version = self.at(versions, instant) if versions else None
         return self.plan_provider.get(version["plan_id"], UNKNOWN) if version else UNKNOWN
 
-    def zone_of_service(self, service_id: str) -> ZoneInfo:
-        service = self.services.get(service_id)
+    def zone_id_of_service(self, service: dict | None) -> str:
+        """Of a service's version: its block's zone at its provider, else its customer's zone of that provider."""
         if service is None:
-            return ZoneInfo(self.reporting_time_zone)
+            return UNKNOWN
         provider_id = self.plan_provider.get(service["plan_id"], UNKNOWN)
+        if zone_id := self.zone_of_block.get((service["block_geoid"], provider_id)):
+            return zone_id
         customer = self.customers.get(service["customer_id"])
         zone = self.zones.get(customer["service_zone_id"]) if customer else None
-        if zone and zone["provider_id"] == provider_id and zone["time_zone"]:
+        return zone["zone_id"] if zone and zone["provider_id"] == provider_id else UNKNOWN
+
+    def zone_of_service(self, service_id: str) -> ZoneInfo:
+        """The zone of a service's local days: that of its newest version, also after its end."""
+        versions = [v for v in self.service_versions.get(service_id, []) if not v["is_deleted"]]
+        if not versions:
+            return ZoneInfo(self.reporting_time_zone)
+        zone = self.zones.get(self.zone_id_of_service(versions[-1]))
+        if zone and zone["time_zone"]:
             return ZoneInfo(zone["time_zone"])
-        return self.zone_of_provider(provider_id)
+        return self.zone_of_provider(self.plan_provider.get(versions[-1]["plan_id"], UNKNOWN))
 
     def zone_of_element(self, element_id: str) -> ZoneInfo:
         element = self.elements.get(element_id)

@@ -140,16 +140,6 @@ create table if not exists quality.model_builds (
     ) }}
 {%- endmacro %}
 
-{# For `effect.from` of a dimension whose newest version says something of all of the entity's time: everything is
-   changed where a version differs from another in these columns, else what lies after `since`. #}
-{% macro since_unless_different(entity, columns, since) -%}
-    case when exists (
-        select from this_table as other where other.{{ entity }} = changed.{{ entity }}
-            and ({% for name in columns %}other.{{ name }}{{ ', ' if not loop.last }}{% endfor %}, 0)
-            is distinct from ({% for name in columns %}changed.{{ name }}{{ ', ' if not loop.last }}{% endfor %}, 0)
-    ) then '-infinity' else {{ since }} end
-{%- endmacro %}
-
 {# SQL: the rows of `target` (those that `condition` holds for, as `old`) and of `aside` that differ, side by side. #}
 {% macro differing_rows(target, aside, columns, key, condition, laterals='') -%}
     (select * from {{ target }} as old where {{ condition }}) as old full join {{ aside }} as new on {{ same_key(key) }}

@@ -1,8 +1,12 @@
-{{ config(effect={
-    'from': since_unless_different(
-        'element_id', ['installed_on', 'time_zone'], 'greatest(changed.valid_from, changed.installed_on)'
-    ), 'dates': ['valid_to'], 'besides': ['is_current']
-}, indexes=[
+{# The newest version's installation and time zone hold for all of an element's time. #}
+{%- set since %}
+    case when exists (
+        select from this_table as other
+        where other.element_id = changed.element_id
+            and (other.installed_on, other.time_zone) is distinct from (changed.installed_on, changed.time_zone)
+    ) then '-infinity' else greatest(changed.valid_from, changed.installed_on) end
+{%- endset %}
+{{ config(effect={'from': since, 'dates': ['valid_to'], 'besides': ['is_current']}, indexes=[
     {'columns': ['element_id', 'valid_from']}, {'columns': ['provider_id', 'operational_status']},
     {'columns': ['zone_id']}, {'columns': ['location'], 'type': 'gist'}, {'columns': ['coverage_box'], 'type': 'gist'},
     {'columns': ['configuration'], 'type': 'gin'}

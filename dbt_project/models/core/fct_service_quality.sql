@@ -3,10 +3,10 @@
 with dated as (
     select
         quality.*,
-        {{ day_start('quality.assessment_date + 1', "coalesce(service.time_zone, '" ~ var("reporting_time_zone") ~ "')") }}
+        {{ day_start('quality.assessment_date + 1', "coalesce(calendar.time_zone, '" ~ var("reporting_time_zone") ~ "')") }}
             as day_end_at
     from {{ ref('stg_service_quality') }} as quality
-    left join {{ ref('dim_service') }} as service on service.service_id = quality.service_id and service.is_current
+    left join {{ ref('int_services__calendar') }} as calendar on calendar.service_id = quality.service_id
 )
 
 -- What was promised is what the plan said then, not what it says now.

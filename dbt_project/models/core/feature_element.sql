@@ -36,6 +36,7 @@ select
     performance.avg_bandwidth_utilization_percentage_7d - performance.avg_bandwidth_utilization_percentage_before
         as bandwidth_utilization_rise_percentage,
     100 * performance.busy_hour_throughput_mbps_28d / nullif(element.capacity_mbps, 0) as busy_hour_load_percentage_28d,
+    availability.availability_percentage_30d,
     case when began.outages_from_at < element.as_of_at then works.failures_365d end as failures_365d,
     floor(extract(epoch from element.as_of_at - works.last_failure_at) / 86400)::integer as days_since_failure,
     case when began.maintenance_from_at < element.as_of_at then works.corrective_maintenance_365d end
@@ -46,5 +47,7 @@ from {{ ref('int_features__elements') }} as element
 cross join {{ ref('int_features__began') }} as began
 left join {{ ref('int_features__performance') }} as performance
     on performance.as_of_date = element.as_of_date and performance.element_id = element.element_id
+left join {{ ref('int_features__availability') }} as availability
+    on availability.as_of_date = element.as_of_date and availability.element_id = element.element_id
 left join {{ ref('int_features__works') }} as works
     on works.as_of_date = element.as_of_date and works.element_id = element.element_id

@@ -19,7 +19,7 @@ select
     service.plan_id,
     service.plan_type,
     service.service_status,
-    service.as_of_date - service.activated_date as tenure_days,
+    greatest(service.as_of_date - service.activated_date, 0) as tenure_days,
     service.contract_end - service.as_of_date as days_to_contract_end,
     customer.auto_pay,
     usage.observed_days_30d,

@@ -1,12 +1,13 @@
 -- One row per network element and local day with samples that state availability. Where samples overlap the shorter ones
 -- decide; a day's sample speaks for the rest of the day only, with the downtime that the shorter ones do not explain.
+-- What states more seconds than it lasts was never down.
 with sample as (
     select
         sample.element_id,
         sample.performance_date,
         sample.is_whole_day,
         sample.interval_seconds,
-        sample.interval_seconds - sample.availability_seconds as down_seconds,
+        greatest(sample.interval_seconds - sample.availability_seconds, 0) as down_seconds,
         case
             when sample.interval_seconds > sample.availability_seconds
                 then {{ seconds_within('element.planned', 'sample.measurement_timestamp',

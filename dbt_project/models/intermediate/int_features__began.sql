@@ -4,6 +4,6 @@ select
     (select min(requested_at) from {{ ref('fct_service_order') }}) as orders_from_at,
     (select min(assessment_date) from {{ ref('fct_service_quality') }}) as assessments_from_date,
     (select min(issued_on) from {{ ref('fct_bill') }}) as bills_from_date,
-    (select min(payment_date) from {{ ref('stg_payments') }}) as payments_from_at,
-    (select min(outage_start) from {{ ref('stg_outages') }}) as outages_from_at,
-    (select min(coalesce(started_at, scheduled_at)) from {{ ref('stg_maintenance_events') }}) as maintenance_from_at
+    (select min(payment_date) from {{ ref('fct_payment') }}) as payments_from_at,
+    (select min(outage_start) from {{ ref('fct_outage') }}) as outages_from_at,
+    (select min(coalesce(started_at, scheduled_at)) from {{ ref('fct_maintenance') }}) as maintenance_from_at

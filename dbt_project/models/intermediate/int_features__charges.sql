@@ -2,17 +2,15 @@
 -- without tax, of it what was used beyond the allowance, and bills half as dear again as those before.
 with service_bill as (
     select
-        charge.service_id,
-        bill.bill_id,
-        bill.issued_on,
-        bill.currency,
-        sum(charge.amount * bill.reporting_rate) as charged_amount,
-        coalesce(sum(charge.amount * bill.reporting_rate) filter (where charge.charge_type = 'overage'), 0) as overage_amount
-    from {{ ref('stg_bill_charges') }} as charge
-    inner join {{ ref('fct_bill') }} as bill
-        on bill.bill_id = charge.bill_id and bill.bill_version = charge.bill_version and bill.bill_status <> 'draft'
-    where charge.charge_type <> 'tax' and charge.service_id is not null
-    group by charge.service_id, bill.bill_id, bill.issued_on, bill.currency
+        service_id,
+        bill_id,
+        issued_on,
+        currency,
+        sum(amount_reporting) as charged_amount,
+        coalesce(sum(amount_reporting) filter (where charge_type = 'overage'), 0) as overage_amount
+    from {{ ref('fct_bill_charge') }}
+    where not is_tax and bill_status <> 'draft' and service_id is not null
+    group by service_id, bill_id, issued_on, currency
 ),
 
 compared as (

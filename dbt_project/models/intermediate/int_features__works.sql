@@ -10,9 +10,9 @@ failure as (
         count(*) filter (where outage.outage_start >= element.as_of_at - interval '8760 hours') as failures_365d,
         max(outage.outage_start) as last_failure_at
     from element
-    inner join {{ ref('stg_outages') }} as outage
+    inner join {{ ref('fct_outage') }} as outage
         on outage.element_id = element.element_id
-        and outage.outage_type <> 'planned'
+        and not outage.is_planned
         and outage.outage_start < element.as_of_at
     group by element.as_of_date, element.element_id
 ),
@@ -31,7 +31,7 @@ maintenance as (
             where work.outcome <> 'cancelled' and (work.completed_at is null or work.completed_at >= element.as_of_at)
         ) as overdue_maintenance
     from element
-    inner join {{ ref('stg_maintenance_events') }} as work
+    inner join {{ ref('fct_maintenance') }} as work
         on work.element_id = element.element_id and work.scheduled_at < element.as_of_at
     group by element.as_of_date, element.element_id
 )

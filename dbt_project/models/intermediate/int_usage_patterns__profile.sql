@@ -1,18 +1,22 @@
 -- One row per service with data in its full weeks: the share of each local hour of the week, Monday 0:00 first.
 with hour as (
     select
-        service.service_id,
+        usage.service_id,
         ((extract(isodow from usage.local_at) - 1) * 24 + extract(hour from usage.local_at))::integer as hour_of_week,
         sum(usage.data_usage_bytes) as data_usage_bytes
     from (
-        select service_id, usage_timestamp at time zone time_zone as local_at, data_usage_bytes
-        from {{ ref('fct_usage_event') }}
-        where usage_timestamp > {{ as_of() }} - interval '2520 hours' and data_usage_bytes > 0
+        select
+            usage.service_id,
+            usage.usage_timestamp at time zone service.time_zone as local_at,
+            usage.data_usage_bytes,
+            service.from_date,
+            service.to_date
+        from {{ ref('stg_usage_records') }} as usage
+        inner join {{ ref('int_usage_patterns__services') }} as service on service.service_id = usage.service_id
+        where usage.usage_timestamp > {{ as_of() }} - interval '2520 hours' and usage.data_usage_bytes > 0
     ) as usage
-    inner join {{ ref('int_usage_patterns__services') }} as service
-        on service.service_id = usage.service_id
-        and usage.local_at >= service.from_date and usage.local_at < service.to_date
-    group by service.service_id, hour_of_week
+    where usage.local_at >= usage.from_date and usage.local_at < usage.to_date
+    group by usage.service_id, hour_of_week
 ),
 
 -- Shares of sums: the sum of rounded shares may exceed 1.

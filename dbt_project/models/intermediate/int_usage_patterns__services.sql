@@ -12,6 +12,7 @@ placed as (
         service.customer_id,
         service.provider_id,
         service.zone_id,
+        service.time_zone,
         freshness.data_through_at,
         coalesce(freshness.is_stale, true) as is_stale,
         -- The week's end is the last Monday by AS_OF and by the newest usage.
