@@ -11,7 +11,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from expectations.newest import update_every_freshness
-from orchestration.dbt_runner import ParsedProject, invoke, parse_project
+from orchestration.dbt_runner import ParsedProject, invoke, parse_project, project_fingerprint
 from orchestration.defs.resources import WarehouseResource
 from orchestration.defs.windowed import DAYS, check_event, close_windows, materializations, windows_of_run
 from orchestration.kept_results import DbtTestResult, keep_results, result_of
@@ -80,6 +80,7 @@ def _variables(
         "reporting_time_zone": settings.reporting_time_zone,
         "reporting_currency": settings.reporting_currency,
         "windows": dict(spans),
+        "project_fingerprint": project_fingerprint(),
     }
 
 
