@@ -170,7 +170,10 @@ class Lines:
     def _lifetime(key: Key, by_key: dict[Key, list[dict]]) -> dict:
         """A life table of the last months, each month of tenure beginning with the prior's lines at the mean hazard."""
         provider_id, month, *group = key
-        last, names = int(SETTINGS["lifetime_observed_months"]), ("expected_lifetime_months", "lifetime_value_reporting")
+        last, names = (
+            int(SETTINGS["lifetime_observed_months"]),
+            ("expected_lifetime_months", "lifetime_value_reporting"),
+        )
         rows = [r for other, found in by_key.items() if other[0] == provider_id and [*other[2:]] == group
                 and 0 <= months_between(other[1], month) < last for r in found]  # fmt: skip
         exposed, lost = defaultdict(int), defaultdict(int)

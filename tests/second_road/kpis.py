@@ -29,8 +29,9 @@ HOUR = Decimal(3600)
 class Kpis:
     """The mart's rows by key: `rows()`."""
 
-    def __init__(self, world: World) -> None:
-        self.world, self.billing = world, Billing(world)
+    def __init__(self, world: World, covered_since: date = date.min) -> None:
+        """Coverage of months from `covered_since` on only: every month end takes seconds."""
+        self.world, self.billing, self.covered_since = world, Billing(world), covered_since
         self.lines = Lines(self.billing)
         self.through: dict[str, dict[str, datetime]] = {
             provider_id: {feed: max(at for at, _ in rows) for feed, rows in feeds.items() if rows and feed in FEEDS}
@@ -65,7 +66,7 @@ class Kpis:
             for feed, one in whole.items():
                 if group == ["all", "all"] and (feed is None or self.reaches(provider_id, month, feed)):
                     row |= one.get((provider_id, month), {})
-            if group == ["all", "all"]:
+            if group == ["all", "all"] and month >= self.covered_since:
                 row |= dict(zip(OF_COVERAGE, self.covered(provider_id, month), strict=True))
             found[key] = self.finished(key, row)
         return found
