@@ -14,7 +14,7 @@ from orchestration.dbt_runner import ParsedProject
 
 
 class PostgresDialect:
-    """What MetricFlow must know of a database to write its SQL. It runs nothing: its tables would make floats of numeric."""
+    """What MetricFlow must know of a database to write its SQL. It runs none: its tables turn numeric into floats."""
 
     sql_engine_type = SqlEngine.POSTGRES
     sql_plan_renderer = PostgresSQLSqlPlanRenderer()
