@@ -19,7 +19,7 @@ select
     coalesce({{ reporting_rate('contact.currency', 'contact.contacted_date') }}, case when contact.offer_cost is null then 1 end)
         as reporting_rate
 from contact
-left join {{ ref('int_kpi__lines') }} as line
+left join {{ ref('fct_subscription_monthly') }} as line
     on line.service_id = contact.service_id and line.month_start_date = contact.month_start_date
 left join {{ ref('dim_customer') }} as customer on customer.customer_key = contact.customer_key
 left join {{ ref('customer_classes') }} as class on class.customer_type = customer.customer_type

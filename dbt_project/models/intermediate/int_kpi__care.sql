@@ -12,7 +12,7 @@ with answer as (
         null::bigint as assessment_rating
     from {{ ref('fct_support_ticket') }} as ticket
     inner join {{ ref('dim_provider') }} as provider using (provider_id)
-    left join {{ ref('int_kpi__lines') }} as line
+    left join {{ ref('fct_subscription_monthly') }} as line
         on line.service_id = ticket.service_id and line.month_start_date = {{ month_of('ticket.created_date') }}
     left join {{ ref('dim_customer') }} as customer on customer.customer_key = ticket.customer_key
     left join {{ ref('customer_classes') }} as class on class.customer_type = customer.customer_type
@@ -28,7 +28,7 @@ with answer as (
         quality.download_speed_percentage,
         quality.customer_rating
     from {{ ref('fct_service_quality') }} as quality
-    left join {{ ref('int_kpi__lines') }} as line
+    left join {{ ref('fct_subscription_monthly') }} as line
         on line.service_id = quality.service_id and line.month_start_date = {{ month_of('quality.assessment_date') }}
 )
 

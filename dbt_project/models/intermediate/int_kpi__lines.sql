@@ -1,6 +1,10 @@
 {%- set began = local_day('service.activated_at', 'service.time_zone') -%}
 -- One row per line and month: whether it opens and closes it in service, is a gain or a loss, how old it is, and its money.
 -- A line is a service, whatever number of connections it has.
+with pair as (
+    select * from {{ ref('int_kpi__reconnections') }}
+)
+
 select
     month.provider_id,
     month.month_start_date,
@@ -25,8 +29,8 @@ select
     month.estimated_amount_reporting,
     month.earned_service_amount_reporting * coalesce(line.margin_share, 1) as contribution_amount_reporting
 from {{ ref('fct_subscription_monthly') }} as month
-left join {{ ref('int_kpi__reconnections') }} as lost on lost.ended_service_id = month.service_id
-left join {{ ref('int_kpi__reconnections') }} as taken on taken.added_service_id = month.service_id
+left join pair as lost on lost.ended_service_id = month.service_id
+left join pair as taken on taken.added_service_id = month.service_id
 left join {{ ref('deactivation_reasons') }} as reason using (deactivation_reason)
 left join {{ ref('int_plans__line_of_business') }} as line using (plan_key)
 left join {{ ref('dim_service') }} as service on service.service_id = month.service_id and service.is_current
