@@ -8,12 +8,16 @@ with setting as (
         power(1 + {{ kpi_parameter('lifetime_annual_discount_percentage') }} / 100, -1.0 / 12) as monthly_discount_factor
 ),
 
+tenure as (
+    select * from {{ ref('int_kpi__tenures') }}
+),
+
 pooled as (
     select
         provider_id, month_start_date, line_of_business, customer_class,
         sum(lost_lines) / nullif(sum(exposed_lines), 0) as mean_hazard,
         sum(contribution_amount_reporting) / nullif(sum(line_months), 0) as contribution_per_line_month
-    from {{ ref('int_kpi__tenures') }}
+    from tenure
     group by provider_id, month_start_date, line_of_business, customer_class
 ),
 
@@ -27,7 +31,7 @@ hazard as (
     from pooled
     cross join setting
     cross join lateral generate_series(0, setting.horizon_months - 1) as step (tenure_months)
-    left join {{ ref('int_kpi__tenures') }} as tenure using (
+    left join tenure using (
         provider_id, month_start_date, line_of_business, customer_class, tenure_months
     )
     where pooled.mean_hazard < 1
