@@ -13,7 +13,7 @@ with change as (
     from {{ ref('fct_subscription_monthly') }} as month
     cross join (values (true), (false)) as kind (is_ended)
     inner join {{ ref('dim_service') }} as service on service.service_id = month.service_id and service.is_current
-    where case when kind.is_ended then month.is_ended else month.is_added end
+    where (month.is_ended or month.is_added) and case when kind.is_ended then month.is_ended else month.is_added end
 )
 
 select
