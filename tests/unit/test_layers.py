@@ -62,3 +62,23 @@ def test_one_name_means_one_type(manifest):
             if column.get("data_type"):
                 types.setdefault(column["name"], set()).add(column["data_type"])
     assert {name: found for name, found in types.items() if len(found) > 1} == {}
+
+
+def test_every_mart_has_its_readers(manifest):
+    """Each mart stands in an exposure; each exposure has an owner, a description and a mart, and repeats none."""
+    exposures = list(manifest["exposures"].values())
+    used = {name for exposure in exposures for name in exposure["depends_on"]["nodes"]}
+    marts = {model["unique_id"] for model in nodes(manifest, "model") if model["schema"] == "dashboards"}
+    assert marts - used == set()
+    for exposure in exposures:
+        parents = exposure["depends_on"]["nodes"]
+        assert exposure["owner"]["name"], exposure["name"]
+        assert exposure["description"], exposure["name"]
+        assert marts & set(parents), exposure["name"]
+        assert len(parents) == len(set(parents)), exposure["name"]
+
+
+def test_every_metric_says_what_it_is(manifest):
+    metrics = list(manifest["metrics"].values())
+    assert {"arpu", "churn_rate", "availability", "data_usage_gb", "revenue"} <= {metric["name"] for metric in metrics}
+    assert all(metric["description"] and metric["label"] for metric in metrics)
