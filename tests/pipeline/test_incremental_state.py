@@ -61,7 +61,9 @@ def correct(warehouse: BuiltWarehouse) -> None:
     for feed, changes in {**ENTITY_CORRECTIONS, **EVENT_CORRECTIONS}.items():
         is_entity = feed in ENTITY_CORRECTIONS
         order = contract(feed).key[0] if is_entity else contract(feed).touched_by
-        ((text,),) = warehouse.ask(f"select to_jsonb(t)::text from raw.{feed} t order by {order}, updated_at desc limit 1")
+        ((text,),) = warehouse.ask(
+            f"select to_jsonb(t)::text from raw.{feed} t order by {order}, updated_at desc limit 1"
+        )
         newest = json.loads(text)
         row = {column.name: newest[column.name] for column in contract(feed).columns if newest[column.name] is not None}
         row = {name: json.dumps(value) if isinstance(value, dict | list) else value for name, value in row.items()}
@@ -70,7 +72,7 @@ def correct(warehouse: BuiltWarehouse) -> None:
 
 
 def run(warehouse: BuiltWarehouse, as_of: datetime) -> None:
-    """Loads what landed and builds what is due, as the pipeline does: first the parents, then the days that they open."""
+    """Loads what landed and builds what is due, as the pipeline does: the parents, then the days that they open."""
     settings = warehouse.settings
     for feed in contracts():
         load_feed(

@@ -200,7 +200,23 @@ class Billing:
         payments = self.money.payments.values()
         return [p for p in payments if p["payment_status"] == "settled" and p["payment_date"] <= self.as_of]
 
+    def closed(self, provider_id: str, until: date) -> dict:
+        """What a line says of itself that closed with a day, or is still open on AS_OF's."""
+        whole = self.freshness(provider_id)
+        end, through = (
+            start_of(until + timedelta(days=1), self.world.zone_of_provider(provider_id)),
+            whole["data_through_at"],
+        )
+        return {
+            "as_of_at": min(self.as_of, end),
+            "data_through_at": min(through, end) if through else None,
+            "is_stale": until >= self.today(provider_id) and whole["is_stale"],
+        }
+
     def statements(self) -> dict[tuple, dict]:
+        self.paid_by_account = defaultdict(list)
+        for payment in self.settled():
+            self.paid_by_account[payment["customer_id"], payment["provider_id"], payment["currency"]].append(payment)
         accounts: dict[tuple, dict[tuple, list[dict]]] = defaultdict(lambda: defaultdict(list))
         for bill in self.issued:
             if bill["issued_on"] <= self.today(bill["provider_id"]):
@@ -215,7 +231,7 @@ class Billing:
         order = ("issued_on", "billing_period_start", "billing_period_end", "bill_id")
         first = min((b for bills in periods.values() for b in bills), key=lambda b: tuple(b[name] for name in order))
         balance = first["previous_balance_amount"]
-        settled = [p for p in self.settled() if (p["customer_id"], p["provider_id"], p["currency"]) == account]
+        settled = self.paid_by_account[account]
         for number, (period, bills) in enumerate(ordered):
             issued = max(b["issued_on"] for b in bills)
             until = max(b["issued_on"] for b in ordered[number + 1][1]) if number + 1 < len(ordered) else today
@@ -234,7 +250,7 @@ class Billing:
                 "is_balance_unknown": balance is None, "is_first_statement": number == 0,
                 "reporting_currency": self.money.reporting_currency,
                 "total_amount_reporting": sum((b["total_amount_reporting"] for b in bills), ZERO),
-                **self.freshness(provider_id),
+                **self.closed(provider_id, until),
             }))  # fmt: skip
         return rows
 

@@ -175,7 +175,9 @@ def cell_quality(world: World) -> dict[tuple, dict]:
         samples = [s for s in samples if s["interval_seconds"] >= 82_800] or samples
         signal = mean([r["signal_strength_dbm"] for r in rows])
         owner = belonging(world, element_id, start_of(world, element_id, day + timedelta(days=1)) - 1)
-        day_end = datetime.combine(day + timedelta(days=1), time(), tzinfo=world.zone_of_element(element_id)).astimezone(UTC)
+        day_end = datetime.combine(
+            day + timedelta(days=1), time(), tzinfo=world.zone_of_element(element_id)
+        ).astimezone(UTC)
         newest = newest_usage(world, owner["provider_id"])
         found[element_id, day] = {
             **owner,

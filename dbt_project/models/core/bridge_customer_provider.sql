@@ -1,4 +1,7 @@
-{{ config(effect={'from': 'changed.valid_from', 'dates': ['valid_to']}, indexes=[{'columns': ['customer_id', 'valid_from']}]) }}
+{{ config(
+    effect={'from': 'changed.valid_from', 'dates': ['valid_to']},
+    indexes=[{'columns': ['customer_id', 'valid_from']}]
+) }}
 
 -- Which provider a customer belongs to changes whenever one of the services starts or ends; between two such instants
 -- the provider with most services in force is the primary one, of equals the one whose service is the oldest.

@@ -1,4 +1,7 @@
-{{ config(effect={'from': 'changed.contacted_at'}, indexes=[{'columns': ['campaign_id']}, {'columns': ['customer_id', 'contacted_at']}]) }}
+{{ config(
+    effect={'from': 'changed.contacted_at'},
+    indexes=[{'columns': ['campaign_id']}, {'columns': ['customer_id', 'contacted_at']}]
+) }}
 
 -- A contact belongs to its service's provider, else to the customer's primary one then.
 with owned as (

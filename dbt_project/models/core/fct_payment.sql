@@ -1,4 +1,7 @@
-{{ config(effect={'from': 'changed.payment_date'}, indexes=[{'columns': ['customer_id', 'payment_date']}, {'columns': ['bill_id']}]) }}
+{{ config(
+    effect={'from': 'changed.payment_date'},
+    indexes=[{'columns': ['customer_id', 'payment_date']}, {'columns': ['bill_id']}]
+) }}
 
 -- A payment belongs to its bill's provider; one that names no bill, or none that came yet, to the unknown one.
 with payment as (

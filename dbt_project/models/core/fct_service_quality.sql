@@ -1,4 +1,7 @@
-{{ config(effect={'from': 'changed.assessment_date'}, indexes=[{'columns': ['assessment_date']}, {'columns': ['service_id', 'assessment_date']}]) }}
+{{ config(
+    effect={'from': 'changed.assessment_date'},
+    indexes=[{'columns': ['assessment_date']}, {'columns': ['service_id', 'assessment_date']}]
+) }}
 
 with dated as (
     select

@@ -1,7 +1,11 @@
-{{ config(effect={'from': 'changed.month_start_date'}, settles={'period': 'month_start_date', 'granularity': 'month', 'margin_days': 45}, indexes=[
-    {'columns': ['month_start_date', 'provider_id']}, {'columns': ['service_id', 'month_start_date'], 'unique': true},
-    {'columns': ['customer_id', 'month_start_date']}
-]) }}
+{{ config(
+    effect={'from': 'changed.month_start_date'},
+    settles={'period': 'month_start_date', 'granularity': 'month', 'margin_days': 45},
+    indexes=[
+        {'columns': ['month_start_date', 'provider_id']}, {'columns': ['service_id', 'month_start_date'], 'unique': true},
+        {'columns': ['customer_id', 'month_start_date']}
+    ]
+) }}
 
 -- Which version, plan, zone and customer: those that held as the month closed, or at AS_OF.
 select

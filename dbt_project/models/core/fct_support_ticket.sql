@@ -1,4 +1,7 @@
-{{ config(effect={'from': 'changed.created_at'}, indexes=[{'columns': ['customer_id', 'ticket_status']}, {'columns': ['created_at']}]) }}
+{{ config(
+    effect={'from': 'changed.created_at'},
+    indexes=[{'columns': ['customer_id', 'ticket_status']}, {'columns': ['created_at']}]
+) }}
 
 -- A ticket belongs to its service's provider, else to the customer's primary one when it was opened.
 with owned as (

@@ -1,4 +1,7 @@
-{{ config(settles={'period': 'as_of_date', 'margin_days': 1}, indexes=[{'columns': ['customer_id', 'as_of_date']}, {'columns': ['as_of_date']}]) }}
+{{ config(
+    settles={'period': 'as_of_date', 'margin_days': 1},
+    indexes=[{'columns': ['customer_id', 'as_of_date']}, {'columns': ['as_of_date']}]
+) }}
 
 -- The primary provider is that of most services in force, of equals that of the oldest.
 with primary_provider as (

@@ -1,4 +1,7 @@
-{{ config(settles={'period': 'as_of_date', 'margin_days': 1}, indexes=[{'columns': ['element_id', 'as_of_date']}, {'columns': ['as_of_date']}]) }}
+{{ config(
+    settles={'period': 'as_of_date', 'margin_days': 1},
+    indexes=[{'columns': ['element_id', 'as_of_date']}, {'columns': ['as_of_date']}]
+) }}
 
 -- Days between two instants are whole days of 24 hours.
 select

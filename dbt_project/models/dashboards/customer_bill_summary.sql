@@ -1,4 +1,6 @@
-{{ config(indexes=[{'columns': ['customer_id', 'billing_period_start']}, {'columns': ['provider_id', 'billing_period_start']}]) }}
+{{ config(
+    indexes=[{'columns': ['customer_id', 'billing_period_start']}, {'columns': ['provider_id', 'billing_period_start']}]
+) }}
 
 -- The statements of an account follow each other: what one leaves open is the next one's previous balance.
 with line as (
@@ -25,15 +27,15 @@ charge as (
 
 charged as (
     select
-        customer_id,
-        provider_id,
-        currency,
-        billing_period_start,
-        billing_period_end,
-        array_agg(distinct service_id order by service_id) as service_ids
+        line.customer_id,
+        line.provider_id,
+        line.currency,
+        line.billing_period_start,
+        line.billing_period_end,
+        array_agg(distinct service.service_id order by service.service_id) as service_ids
     from line
     cross join unnest(line.service_ids) as service (service_id)
-    group by customer_id, provider_id, currency, billing_period_start, billing_period_end
+    group by line.customer_id, line.provider_id, line.currency, line.billing_period_start, line.billing_period_end
 ),
 
 paid as (
@@ -94,14 +96,15 @@ select
     balanced.statement_number = 1 as is_first_statement,
     '{{ var("reporting_currency") }}'::text as reporting_currency,
     balanced.total_amount_reporting,
-    {{ as_of() }} as as_of_at,
-    freshness.data_through_at,
-    freshness.is_stale
+    least({{ as_of() }}, {{ day_start('balanced.paid_to_date + 1', 'calendar.time_zone') }}) as as_of_at,
+    least(freshness.data_through_at, {{ day_start('balanced.paid_to_date + 1', 'calendar.time_zone') }}) as data_through_at,
+    freshness.is_stale and balanced.paid_to_date >= calendar.as_of_date as is_stale
 from balanced
 left join charge using (customer_id, provider_id, currency, billing_period_start, billing_period_end)
 left join charged using (customer_id, provider_id, currency, billing_period_start, billing_period_end)
 left join {{ ref('dim_customer') }} as customer
     on customer.customer_id = balanced.customer_id
     and {{ holds_at('customer', as_of()) }}
+left join {{ ref('int_providers__calendar') }} as calendar on calendar.provider_id = balanced.provider_id
 left join {{ ref('int_freshness__data_through') }} as freshness
     on freshness.feed = 'bills' and freshness.provider_id = balanced.provider_id

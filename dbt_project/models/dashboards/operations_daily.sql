@@ -1,4 +1,7 @@
-{{ config(settles={'period': 'summary_date', 'margin_days': 2, 'apart_from': ['int_freshness__data_through']}, indexes=[{'columns': ['summary_date']}]) }}
+{{ config(
+    settles={'period': 'summary_date', 'margin_days': 2, 'apart_from': ['int_freshness__data_through']},
+    indexes=[{'columns': ['summary_date']}]
+) }}
 
 -- Before a provider's first data there is nothing to say of it.
 select

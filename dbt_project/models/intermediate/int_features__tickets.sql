@@ -13,7 +13,9 @@ select
         where ticket.resolved_at < customer.as_of_at and ticket.resolved_at >= customer.as_of_at - interval '8760 hours'
     ) as satisfaction_count
 from (
-    select distinct as_of_date, as_of_at, customer_id from {{ ref('int_features__services') }} where {{ not_settled('as_of_date') }}
+    select distinct as_of_date, as_of_at, customer_id
+    from {{ ref('int_features__services') }}
+    where {{ not_settled('as_of_date') }}
 ) as customer
 inner join {{ ref('fct_support_ticket') }} as ticket
     on ticket.customer_id = customer.customer_id and ticket.created_at < customer.as_of_at

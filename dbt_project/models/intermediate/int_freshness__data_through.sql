@@ -14,4 +14,4 @@ from (
     group by feed, provider_id
 ) as newest
 inner join {{ source('raw', 'feeds') }} as feeds using (feed)
-inner join {{ ref('int_providers__calendar') }} as calendar using (provider_id)
+where newest.provider_id in (select known.provider_id from {{ ref('int_providers__calendar') }} as known)

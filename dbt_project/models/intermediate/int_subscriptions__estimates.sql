@@ -1,3 +1,9 @@
+{# A table, since what was estimated for earlier months does not change. #}
+{{ config(
+    materialized='in_place', contract={'enforced': true}, effect={'from': 'changed.month_start_date'},
+    settles={'period': 'month_start_date', 'granularity': 'month', 'margin_days': 45}
+) }}
+
 -- One row per service and month with days in force that its provider has not billed yet: the plan's price and the
 -- service's discount for these days. What is not billed yet: after the provider's last billed period and the service's
 -- own last recurring charge.

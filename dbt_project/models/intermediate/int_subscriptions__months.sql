@@ -34,6 +34,7 @@ service_month as (
         interval '1 month'
     ) as month_start
     where service.activated_at < service.deactivated_at and service.activated_at < {{ as_of() }}
+        and history.first_month is not null
     union
     select service_id, month_start_date from {{ ref('int_billing__service_months') }}
 ),

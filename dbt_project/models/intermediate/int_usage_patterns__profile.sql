@@ -20,15 +20,19 @@ with hour as (
 ),
 
 -- Shares of sums: the sum of rounded shares may exceed 1.
+service as (
+    select service_id, sum(data_usage_bytes) as all_bytes from hour group by service_id
+),
+
 every_hour as (
     select
         service.service_id,
-        every_hour.hour_of_week,
+        week.hour_of_week,
         coalesce(hour.data_usage_bytes, 0) as data_usage_bytes,
         service.all_bytes
-    from (select service_id, sum(data_usage_bytes) as all_bytes from hour group by service_id) as service
-    cross join generate_series(0, 167) as every_hour (hour_of_week)
-    left join hour on hour.service_id = service.service_id and hour.hour_of_week = every_hour.hour_of_week
+    from service
+    cross join generate_series(0, 167) as week (hour_of_week)
+    left join hour on hour.service_id = service.service_id and hour.hour_of_week = week.hour_of_week
 )
 
 select
