@@ -1,6 +1,6 @@
 {{ config(
     effect={'from': 'changed.month_start_date'},
-    settles={'period': 'month_start_date', 'granularity': 'month', 'margin_days': 45},
+    settles={'period': 'month_start_date', 'granularity': 'month', 'margin_days': 3},
     indexes=[
         {'columns': ['month_start_date', 'provider_id']}, {'columns': ['service_id', 'month_start_date'], 'unique': true},
         {'columns': ['customer_id', 'month_start_date']}

@@ -1,7 +1,7 @@
 {# A table, since what was estimated for earlier months does not change. #}
 {{ config(
     materialized='in_place', contract={'enforced': true}, effect={'from': 'changed.month_start_date'},
-    settles={'period': 'month_start_date', 'granularity': 'month', 'margin_days': 45}
+    settles={'period': 'month_start_date', 'granularity': 'month', 'margin_days': 3}
 ) }}
 
 -- One row per service and month with days in force that its provider has not billed yet: the plan's price and the
