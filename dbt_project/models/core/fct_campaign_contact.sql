@@ -7,16 +7,9 @@
 with owned as (
     select
         contact.*,
-        customer.customer_key,
-        service.service_key,
-        service.zone_id,
-        coalesce(service.provider_id, {{ primary_provider('contact.customer_id', 'contact.contacted_at') }}, {{ unknown_id() }})
-            as provider_id
+        {{ owner_columns('contact', 'contacted_at') }}
     from {{ ref('stg_campaign_contacts') }} as contact
-    left join {{ ref('dim_customer') }} as customer
-        on customer.customer_id = contact.customer_id and {{ holds_at('customer', 'contact.contacted_at') }}
-    left join {{ ref('dim_service') }} as service
-        on service.service_id = contact.service_id and {{ holds_at('service', 'contact.contacted_at') }}
+    {{ owner_joins('contact', 'contacted_at') }}
 )
 
 select

@@ -6,20 +6,11 @@
 with owned as (
     select
         placed.*,
-        customer.customer_key,
-        service.service_key,
-        service.zone_id,
         from_plan.plan_key as from_plan_key,
         to_plan.plan_key as to_plan_key,
-        coalesce(
-            service.provider_id, to_plan.provider_id, from_plan.provider_id,
-            {{ primary_provider('placed.customer_id', 'placed.requested_at') }}, {{ unknown_id() }}
-        ) as provider_id
+        {{ owner_columns('placed', 'requested_at', ['to_plan.provider_id', 'from_plan.provider_id']) }}
     from {{ ref('stg_service_orders') }} as placed
-    left join {{ ref('dim_customer') }} as customer
-        on customer.customer_id = placed.customer_id and {{ holds_at('customer', 'placed.requested_at') }}
-    left join {{ ref('dim_service') }} as service
-        on service.service_id = placed.service_id and {{ holds_at('service', 'placed.requested_at') }}
+    {{ owner_joins('placed', 'requested_at') }}
     left join {{ ref('dim_service_plan') }} as from_plan
         on from_plan.plan_id = placed.from_plan_id and {{ holds_at('from_plan', 'placed.requested_at') }}
     left join {{ ref('dim_service_plan') }} as to_plan

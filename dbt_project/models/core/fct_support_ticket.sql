@@ -7,19 +7,12 @@
 with owned as (
     select
         ticket.*,
-        customer.customer_key,
-        service.service_key,
-        service.zone_id,
-        coalesce(service.provider_id, {{ primary_provider('ticket.customer_id', 'ticket.created_at') }}, {{ unknown_id() }})
-            as provider_id,
+        {{ owner_columns('ticket', 'created_at') }},
         lead(ticket.created_at) over (
             partition by ticket.customer_id, ticket.category order by ticket.created_at, ticket.ticket_id
         ) as next_created_at
     from {{ ref('stg_support_tickets') }} as ticket
-    left join {{ ref('dim_customer') }} as customer
-        on customer.customer_id = ticket.customer_id and {{ holds_at('customer', 'ticket.created_at') }}
-    left join {{ ref('dim_service') }} as service
-        on service.service_id = ticket.service_id and {{ holds_at('service', 'ticket.created_at') }}
+    {{ owner_joins('ticket', 'created_at') }}
 )
 
 select
