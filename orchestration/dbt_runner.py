@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ingestion.contract import CONTRACTS_FOLDER
 from orchestration.warehouse.settings import ROOT
 
 PROJECT_FOLDER = ROOT / "dbt_project"
@@ -55,11 +56,12 @@ def connection_environment(url: str) -> dict[str, str]:
 
 
 def project_fingerprint() -> str:
+    """A hash of the project and of the feeds' contracts, whose cadences the models read."""
     digest = hashlib.sha256()
-    for pattern in _SOURCES:
-        for path in sorted(PROJECT_FOLDER.rglob(pattern)):
-            if "target" not in path.relative_to(PROJECT_FOLDER).parts:
-                digest.update(str(path.relative_to(PROJECT_FOLDER)).encode() + path.read_bytes())
+    for folder, patterns in ((PROJECT_FOLDER, _SOURCES), (CONTRACTS_FOLDER, ("*.yml",))):
+        for path in sorted(path for pattern in patterns for path in folder.rglob(pattern)):
+            if "target" not in path.relative_to(folder).parts:
+                digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
     return digest.hexdigest()
 
 

@@ -29,6 +29,13 @@ create table if not exists quality.model_builds (
     last_touched_id bigint not null,
     built_at timestamptz not null default clock_timestamp()
 );
+-- What every model has seen is no more needed; a model that settles nothing any more has nothing to see.
+delete from quality.model_builds where model <> all({{ text_array(models_that_settle()) }});
+delete from quality.model_changes where change_id <= (select min(last_change_id) from quality.model_builds);
+{%- endmacro %}
+
+{% macro models_that_settle() -%}
+    {{ return(graph.nodes.values() | selectattr('config.settles') | map(attribute='name') | list if execute else []) }}
 {%- endmacro %}
 
 {# The models with tables, and the feeds, that a model stands on, directly or through views. #}
@@ -37,6 +44,11 @@ create table if not exists quality.model_builds (
     {%- for unique_id in node.depends_on.nodes -%}
         {%- set parent = graph.nodes[unique_id] if unique_id in graph.nodes else graph.sources[unique_id] -%}
         {%- if parent.name in apart_from or parent.resource_type == 'seed' -%}
+        {%- elif parent.resource_type == 'source' and parent.source_name != 'raw' -%}
+            {{ exceptions.raise_compiler_error(
+                model.name ~ " settles, but stands on " ~ parent.source_name ~ "." ~ parent.name
+                ~ ", of which nobody writes down changes: name it in apart_from, or settle nothing"
+            ) }}
         {%- elif parent.resource_type == 'model' and parent.config.materialized == 'view' -%}
             {%- do found.extend(what_it_stands_on(parent, apart_from)) -%}
         {%- else -%}
