@@ -26,7 +26,7 @@ READERS = 20
 # Over every partition of every large fact, and joined as analysts join them.
 _QUERIES = (
     "select provider_id, usage_date, sum(data_usage_bytes) from core.fct_usage_daily group by 1, 2",
-    "select element_id, max(p95_latency_ms) from core.fct_network_performance_hourly group by 1",
+    "select element_id, max(max_latency_ms) from core.fct_network_performance_hourly group by 1",
     "select plan.plan_name, sum(usage.data_usage_bytes) from core.fct_usage_daily as usage"
     " join core.dim_service as service using (service_key) join core.dim_service_plan_current as plan using (plan_id)"
     " group by 1",

@@ -86,11 +86,13 @@ def write_day(url: str, day_begins: datetime, to: Path) -> int:
         for feed, query in queries.items():
             path = to / feed / f"{feed}_{day_begins:%Y-%m-%d}.csv"
             path.parent.mkdir(parents=True, exist_ok=True)
-            copy = sql.SQL("copy ({}) to stdout (format csv, header)").format(_inlined(query, values))
+            chosen = _inlined(query, values)
+            (count,) = connection.execute(sql.SQL("select count(*) from ({}) chosen").format(chosen)).fetchone() or (0,)
+            copy = sql.SQL("copy ({}) to stdout (format csv, header)").format(chosen)
             with connection.cursor() as cursor, cursor.copy(copy) as copied, path.open("wb") as stream:
                 for block in copied:
                     stream.write(block)
-            rows += cursor.rowcount
+            rows += count
     return rows
 
 
