@@ -34,8 +34,8 @@ setup-dev:
 demo: setup ## a sample operator, the whole pipeline, and what to look at next
 	@$(RUN) demo
 
-run: setup ## the pipeline over LANDING_DIR against WAREHOUSE_URL
-	@$(RUN) run
+run: setup ## the pipeline over LANDING_DIR against WAREHOUSE_URL (CADENCE=daily, monthly or quarter_hourly)
+	@$(RUN) run $(CADENCE)
 
 ui: setup ## Dagster's pages on 127.0.0.1 (PORT=3000)
 	@$(RUN) ui $(PORT)

@@ -55,7 +55,7 @@ def measure(long: BenchWarehouse, short: BenchWarehouse, as_of: datetime, days: 
         write_day(long.url, as_of + timedelta(days=number), files)
         for warehouse in (short, long):
             land(files, warehouse.landing)
-            warehouse.run(as_of + timedelta(days=number + 1))
+            warehouse.run(as_of + timedelta(days=number + 1), "daily")
 
 
 def read_at_once(url: str, readers: int = READERS) -> list[str]:

@@ -20,9 +20,10 @@ from benchmarks.warehouse import ROOT
 
 _RUN = """
 import json
+import sys
 from orchestration.commands.run import run_pipeline
 from orchestration.warehouse.settings import read_settings
-result = run_pipeline(read_settings())
+result = run_pipeline(read_settings(), *sys.argv[1:])
 print(json.dumps({"problem": result.problem, "seconds": result.seconds}))
 """
 
@@ -38,8 +39,8 @@ class BenchWarehouse:
     folder: Path
     runs: list[dict[str, float]] = field(default_factory=list)
 
-    def run(self, as_of: datetime) -> dict[str, float]:
-        """Seconds of a run by stage, and `whole`: from the start of the process to its end.
+    def run(self, as_of: datetime, *cadence: str) -> dict[str, float]:
+        """Seconds of a run (of everything, or of a cadence) by stage, and `whole`: from the start of the process to its end.
 
         Raises:
             RuntimeError: something failed in the run.
@@ -54,7 +55,7 @@ class BenchWarehouse:
             connection.execute("checkpoint")
         begun = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, "-c", _RUN], check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+            [sys.executable, "-c", _RUN, *cadence], check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT,
             env={**os.environ, **environment},
         )  # fmt: skip
         seconds = time.perf_counter() - begun

@@ -71,8 +71,12 @@ def _problem(result: dg.ExecuteInProcessResult) -> str | None:
     return "; ".join(said) or "the run failed before its first step; see the Dagster UI"
 
 
-def run_pipeline(settings: Settings) -> PipelineResult:
+def run_pipeline(settings: Settings, cadence: str | None = None) -> PipelineResult:
     """Runs the parent job in this process and waits for its end.
+
+    Args:
+        settings: where the files and the warehouse are.
+        cadence: builds what is due quarter_hourly, daily or monthly; None: everything.
 
     Raises:
         WarehouseError: the warehouse cannot be used; nothing was changed.
@@ -84,6 +88,7 @@ def run_pipeline(settings: Settings) -> PipelineResult:
     import dagster as dg
 
     from orchestration.definitions import build_defs
+    from orchestration.defs.cadence import CADENCE_TAG
     from orchestration.defs.pipeline import JOB_NAME
     from orchestration.defs.stages import logger_config
     from orchestration.terminal import TerminalHandler, terminal_logger
@@ -92,22 +97,27 @@ def run_pipeline(settings: Settings) -> PipelineResult:
     with dg.DagsterInstance.get() as instance:
         definitions = build_defs(overrides_of(settings, warehouse), {"terminal": terminal_logger(handler)})
         result = definitions.resolve_job_def(JOB_NAME).execute_in_process(
-            instance=instance, raise_on_error=False, run_config=logger_config(definitions)
+            instance=instance,
+            raise_on_error=False,
+            run_config=logger_config(definitions),
+            tags={CADENCE_TAG: cadence} if cadence else {},
         )
     return PipelineResult(result.run_id, _problem(result), handler.seconds)
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m orchestration run`."""
-    if arguments:
-        print("usage: python -m orchestration run (settings come from the environment)", file=sys.stderr)
+    """`python -m orchestration run [cadence]`."""
+    from orchestration.defs.cadence import CADENCES
+
+    if len(arguments) > 1 or not set(arguments) <= set(CADENCES):
+        print(f"usage: python -m orchestration run [{'|'.join(CADENCES)}] (settings: environment)", file=sys.stderr)
         return 2
     settings, begun = read_settings(), time.monotonic()
     if not settings.landing_dir.is_dir():
         raise WarehouseError(
             f"{settings.landing_dir}: there is no such folder; set LANDING_DIR to the folder with one folder per feed"
         )
-    result = run_pipeline(settings)
+    result = run_pipeline(settings, *arguments)
     if result.problem:
         print(f"FAILED (run {result.run_id}): {result.problem}", file=sys.stderr)
         print("What was built stays. Mend the cause and run again; `make ui` shows the run.", file=sys.stderr)
