@@ -40,7 +40,7 @@ class BenchWarehouse:
     runs: list[dict[str, float]] = field(default_factory=list)
 
     def run(self, as_of: datetime, *cadence: str) -> dict[str, float]:
-        """Seconds of a run (of everything, or of a cadence) by stage, and `whole`: from the start of the process to its end.
+        """Seconds of a run (of everything, or of a cadence) by stage, and `whole`: from the process's start to its end.
 
         Raises:
             RuntimeError: something failed in the run.

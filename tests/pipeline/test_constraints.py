@@ -23,6 +23,8 @@ BREAKS = {
     "update core.feature_service set overdue_days = -1": "counts_are_not_negative",
     "update dashboards.billing_monthly set breakdown = 'colour'": "breakdown_is_one_of_five",
     "update dashboards.noc_dashboard set availability_percentage = 100.1": "percentages_lie_between_0_and_100",
+    "update dashboards.kpi_monthly set ended_lines = -1": "counts_are_not_negative",
+    "update dashboards.operations_daily set open_tickets = -1": "counts_are_not_negative",
     "update dashboards.cell_quality_daily set services_measured = 2": "at_least_three_services",
 }  # fmt: skip
 
