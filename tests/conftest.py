@@ -56,3 +56,12 @@ def database_url(make_database):
 def database_name(url: str) -> str:
     """The database that a URL names."""
     return re.sub(r".*/", "", url)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For tests on two processes: modules that share the session's warehouses stay together, and begin first."""
+    shared = {"any_warehouse", "built_warehouse"}
+    modules = {item.path for item in items if shared & set(getattr(item, "fixturenames", ()))}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("warehouses" if item.path in modules else item.path.stem))
+    items.sort(key=lambda item: item.path not in modules)
