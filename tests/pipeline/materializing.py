@@ -56,6 +56,7 @@ class Project:
         return {
             found.node.name: (str(found.status), found.message, found.adapter_response.get("rows_affected"))
             for found in result.result.results
+            if found.node.resource_type != "operation"
         }
 
     def build(self, *select: str, command: str = "build", **options: object) -> dict[str, tuple]:
