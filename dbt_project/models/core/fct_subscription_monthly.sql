@@ -58,7 +58,7 @@ select
         estimate.estimated_amount * estimate.reporting_rate
     ) * coalesce(line.margin_share, 1) as margin_amount_reporting,
     estimate.estimated_amount * estimate.reporting_rate as estimated_amount_reporting,
-    coalesce(estimate.estimated_days, 0)::bigint as estimated_days,
+    coalesce(estimate.estimated_days, 0) as estimated_days,
     estimate.estimated_days is not null as is_estimated
 from {{ ref('int_subscriptions__months') }} as month
 left join {{ ref('int_billing__service_months') }} as money using (service_id, month_start_date)

@@ -65,7 +65,7 @@ priced as (
 select
     priced.service_id,
     priced.month_start_date,
-    priced.estimated_days,
+    priced.estimated_days::bigint as estimated_days,
     priced.currency,
     {{ reporting_rate('priced.currency', 'priced.to_date') }} as reporting_rate,
     priced.to_date as rate_date,
