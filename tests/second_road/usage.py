@@ -78,6 +78,8 @@ def usage_hourly(world: World) -> dict[tuple, dict]:
             **dict(zip(("usage_hour_at", "provider_id", "zone_id", "element_id"), place, strict=True)),
             "usage_record_count": len(rows), **_sums(rows),
             "signal_strength_dbm_sum": sum(signals) if signals else None, "signal_sample_count": len(signals),
+            "first_usage_at": min(row["usage_timestamp"] for row in rows),
+            "last_usage_at": max(row["usage_timestamp"] for row in rows),
         }  # fmt: skip
     return found
 
