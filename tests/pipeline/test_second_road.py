@@ -82,8 +82,9 @@ def test_operations_daily(any_warehouse, any_world):
     assert len(expected) > 80 * 3
     key = ("provider_id", "summary_date")
     assert table_differences(any_warehouse.url, "dashboards.operations_daily", key, expected)[:20] == []
-    # The sample's days have what is hard: feeds that are overdue, and days with an hour more or less.
-    assert {feed for row in expected.values() for feed in row["stale_feeds"]}
+    # The sample's days have what is hard: feeds that are overdue (of many customers some assessment comes each day), and
+    # days with an hour more or less.
+    assert {feed for row in expected.values() for feed in row["stale_feeds"]} or len(any_world.customers) > 300
     ends = {p: sorted(row["as_of_at"] for (of, _), row in expected.items() if of == p) for p in any_world.providers}
     hours = {(later - end).total_seconds() / 3600 for days in ends.values() for end, later in pairwise(days)}
     assert hours > {24} or any_world.as_of.month == 10
