@@ -82,7 +82,7 @@ def test_operations_daily(any_warehouse, any_world):
     assert len(expected) > 80 * 3
     key = ("provider_id", "summary_date")
     assert table_differences(any_warehouse.url, "dashboards.operations_daily", key, expected)[:20] == []
-    # The sample's days have what is hard: feeds that are overdue (of many customers some assessment comes each day), and
+    # The sample's days have what is hard: feeds that are overdue (of many customers an assessment comes each day), and
     # days with an hour more or less.
     assert {feed for row in expected.values() for feed in row["stale_feeds"]} or len(any_world.customers) > 300
     ends = {p: sorted(row["as_of_at"] for (of, _), row in expected.items() if of == p) for p in any_world.providers}
