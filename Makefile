@@ -66,7 +66,7 @@ generate: setup ## write dbt's sources and the feeds' pages from the contracts
 	@$(VENV_PYTHON) -m ingestion.generate
 
 test: setup-dev ## every test, on disposable PostgreSQL servers, two at a time (ARGS=…)
-	@$(VENV_PYTHON) -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(VENV_PYTHON) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 bench: setup-dev ## speed and endurance, written to docs/benchmarks.md (PART=loader, kill, sample, replacing, daily, demo or roads)
 	@$(VENV_PYTHON) -m benchmarks $(PART)

@@ -3,6 +3,7 @@
 Not here: anything that mocks the database.
 """
 
+import functools
 import itertools
 import re
 import shutil
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from ingestion.raw_tables import create_raw_tables
 from orchestration.warehouse.server import EmbeddedServer
@@ -58,10 +61,26 @@ def database_name(url: str) -> str:
     return re.sub(r".*/", "", url)
 
 
+@functools.cache
+def share_warehouses(module: Path) -> bool:
+    """Whether a module's tests use the warehouses that the session builds once."""
+    return re.search(r"\b(any|built)_warehouse\b", module.read_text()) is not None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For tests on two processes: modules that share the session's warehouses stay together, and begin first."""
-    shared = {"any_warehouse", "built_warehouse"}
-    modules = {item.path for item in items if shared & set(getattr(item, "fixturenames", ()))}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("warehouses" if item.path in modules else item.path.stem))
-    items.sort(key=lambda item: item.path not in modules)
+    """The modules that share the session's warehouses begin: on two processes they are the longest piece."""
+    items.sort(key=lambda item: not share_warehouses(item.path))
+
+
+class WholeModules(LoadScopeScheduling):
+    """Keeps a module's tests in one process, and those of all modules that share the session's warehouses."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module, _, _ = nodeid.partition("::")
+        return "warehouses" if share_warehouses(self.config.rootpath / module) else module
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> WholeModules:
+    """Takes the place of `--dist loadgroup`, which does not see its groups since pytest 9.2."""
+    return WholeModules(config, log)
