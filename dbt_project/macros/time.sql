@@ -24,3 +24,8 @@
 {% macro holds_at(version, instant) -%}
     {{ version }}.valid_from <= {{ instant }} and {{ instant }} < {{ version }}.valid_to
 {%- endmacro %}
+
+{# How long after its newest event a feed is overdue. #}
+{% macro overdue_after(feed) -%}
+    (select expected_every + grace from {{ source('raw', 'feeds') }} where feed = '{{ feed }}')
+{%- endmacro %}

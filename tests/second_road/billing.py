@@ -232,16 +232,21 @@ class Billing:
         first = min((b for bills in periods.values() for b in bills), key=lambda b: tuple(b[name] for name in order))
         balance = first["previous_balance_amount"]
         settled = self.paid_by_account[account]
+        written_off = [
+            (max(b["written_off_on"], b["issued_on"] + timedelta(days=1)), b["total_amount"])
+            for bills in periods.values() for b in bills if b["written_off_on"]
+        ]  # fmt: skip
         for number, (period, bills) in enumerate(ordered):
             issued = max(b["issued_on"] for b in bills)
             until = max(b["issued_on"] for b in ordered[number + 1][1]) if number + 1 < len(ordered) else today
             paid = sum((p["amount"] for p in settled if issued < p["paid_date"] <= until), ZERO)
-            lost = sum((b["total_amount"] for b in bills if b["written_off_on"] and b["written_off_on"] <= today), ZERO)
+            lost = sum((amount for lost_on, amount in written_off if issued < lost_on <= until), ZERO)
             total, previous = sum((b["total_amount"] for b in bills), ZERO), balance
             balance = None if balance is None else balance + total - paid - lost
             stated = [b["previous_balance_amount"] for b in bills if b["previous_balance_amount"] is not None]
+            closed = self.closed(provider_id, until)
             rows.append(((*account, *period), {
-                "customer_id": customer_id, "customer_key": self.money.customer(customer_id, self.as_of)[1],
+                "customer_id": customer_id, "customer_key": self.money.customer(customer_id, closed["as_of_at"])[1],
                 "provider_id": provider_id, "currency": currency, "billing_period_start": period[0],
                 "billing_period_end": period[1], "issued_on": issued, "due_date": max(b["due_date"] for b in bills),
                 "bill_count": len(bills), **self._charges_of({b["bill_id"] for b in bills}), "total_amount": total,
@@ -250,7 +255,7 @@ class Billing:
                 "is_balance_unknown": balance is None, "is_first_statement": number == 0,
                 "reporting_currency": self.money.reporting_currency,
                 "total_amount_reporting": sum((b["total_amount_reporting"] for b in bills), ZERO),
-                **self.closed(provider_id, until),
+                **closed,
             }))  # fmt: skip
         return rows
 

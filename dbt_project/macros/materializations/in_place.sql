@@ -22,11 +22,11 @@
         {%- do execute_sql("create table " ~ target ~ " (like " ~ aside ~ " including all excluding indexes)") -%}
     {%- endif -%}
     {%- if kind is not none -%} {%- do loosen_shape(target, aside) -%} {%- endif -%}
-    {%- set changed = 0 if flags.EMPTY else apply_and_record(target, aside, columns, key, is_open('old', open_from)) -%}
+    {%- set changed = 0 if flags.EMPTY else replace_rows(target, aside, columns, key, is_open('old', open_from)) -%}
     {%- do remember_build(newest) -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do finish_table(target, aside, changed, kind is none) -%}
-    {%- do execute_sql("drop table " ~ aside) -%}
+    {%- do execute_sql("drop table if exists " ~ aside ~ ", pg_temp.differences") -%}
     {%- do unlock_model(target) -%}
     {%- do adapter.commit() -%}
 
@@ -65,66 +65,4 @@
             target ~ " is of another kind (" ~ kind ~ ") and cannot be replaced in place; nothing depends on it: drop it first."
         ) }}
     {%- endif -%}
-{%- endmacro %}
-
-{# Applies the differences, and writes down from when they matter; returns how many rows. #}
-{% macro apply_and_record(target, aside, columns, key, condition) -%}
-    {%- if key and config.get('effect') -%}
-        {%- set differing = record_differences(target, aside, columns, key, condition) -%}
-        {{ return(apply_differences(target, aside, columns, key, condition) if differing else 0) }}
-    {%- endif -%}
-    {%- set changed = apply_differences(target, aside, columns, key, condition) -%}
-    {%- if changed -%} {%- do record_change("'-infinity'") -%} {%- endif -%}
-    {{ return(changed) }}
-{%- endmacro %}
-
-{# Makes the rows of `target` those of `aside`, in the open transaction, touching only rows that differ; returns how many.
-   `condition` limits it to a part of the target (as `old`); `aside` then holds that part only. #}
-{% macro apply_differences(target, aside, columns, key, condition='true') -%}
-    {%- if not key -%} {{ return(apply_differences_of_whole_rows(target, aside, columns, condition)) }} {%- endif -%}
-    {%- set is_same = same_key(key) -%}
-    {%- set others = columns | rejectattr('name', 'in', key) | list -%}
-    {%- set deleted = execute_sql(
-        "delete from " ~ target ~ " as old where " ~ condition
-        ~ " and not exists (select 1 from " ~ aside ~ " as new where" ~ is_same ~ ")"
-    ) -%}
-    {%- set updated = 0 -%}
-    {%- if others -%}
-        {%- set assignments -%}
-            {%- for column in others %} {{ column.quoted }} = new.{{ column.quoted }}{{ ',' if not loop.last }}{% endfor -%}
-        {%- endset -%}
-        {%- set updated = execute_sql(
-            "update " ~ target ~ " as old set" ~ assignments ~ " from " ~ aside ~ " as new where " ~ condition
-            ~ " and" ~ is_same ~ " and row(" ~ column_list(others, 'old.') ~ ")::record *<> row("
-            ~ column_list(others, 'new.') ~ ")::record"
-        ) -%}
-    {%- endif -%}
-    {%- set inserted = execute_sql(
-        "insert into " ~ target ~ " (" ~ column_list(columns) ~ ") select " ~ column_list(columns) ~ " from " ~ aside
-        ~ " as new where not exists (select 1 from " ~ target ~ " as old where " ~ condition ~ " and" ~ is_same ~ ")"
-    ) -%}
-    {{ return(deleted + updated + inserted) }}
-{%- endmacro %}
-
-{% macro same_key(key) -%}
-    {%- for name in key %} new.{{ name }} = old.{{ name }}{{ ' and' if not loop.last }}{% endfor -%}
-{%- endmacro %}
-
-{# The same for rows without key: a row is as often there as in `aside`. #}
-{% macro apply_differences_of_whole_rows(target, aside, columns, condition) -%}
-    {%- set numbered -%}
-        row({{ column_list(columns) }})::text as content,
-        row_number() over (partition by row({{ column_list(columns) }})::text) as copy
-    {%- endset -%}
-    {%- set deleted = execute_sql(
-        "delete from " ~ target ~ " where (tableoid, ctid) in (select tableoid, ctid from (select tableoid, ctid, " ~ numbered
-        ~ " from " ~ target ~ " as old where " ~ condition ~ ") as old where not exists (select 1 from (select " ~ numbered
-        ~ " from " ~ aside ~ ") as new where new.content = old.content and new.copy = old.copy))"
-    ) -%}
-    {%- set inserted = execute_sql(
-        "insert into " ~ target ~ " (" ~ column_list(columns) ~ ") select " ~ column_list(columns) ~ " from (select *, "
-        ~ numbered ~ " from " ~ aside ~ ") as new where not exists (select 1 from (select " ~ numbered ~ " from " ~ target
-        ~ " as old where " ~ condition ~ ") as old where new.content = old.content and new.copy = old.copy)"
-    ) -%}
-    {{ return(deleted + inserted) }}
 {%- endmacro %}

@@ -50,7 +50,7 @@
     {%- do remember_build(newest) -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do finish_table(target, aside, counts.changed, kind is none) -%}
-    {%- do execute_sql("drop table " ~ aside) -%}
+    {%- do execute_sql("drop table if exists " ~ aside ~ ", pg_temp.differences") -%}
     {%- do unlock_model(target) -%}
     {%- do adapter.commit() -%}
 
@@ -172,25 +172,23 @@
     {%- if not key -%}
         {{ exceptions.raise_compiler_error(model.name ~ ": window 'whole' needs a key (unique_key, or a primary_key test)") }}
     {%- endif -%}
-    {%- do record_differences(target, aside, columns, key, condition) -%}
-    {%- set places = " cross join lateral (select " ~ part_start('old', partitioning) ~ " as part union select "
-        ~ part_start('new', partitioning) ~ ") as place" -%}
+    {%- do find_differences(target, aside, columns, key, condition, partitioning) -%}
     {%- set found = query_rows(
-        "select " ~ part_columns(partitioning) ~ ", count(*) filter (where has_old) as outgoing,"
-        ~ " count(*) filter (where has_new) as incoming from (select part, old." ~ key[0] ~ " is not null as has_old, new."
-        ~ key[0] ~ " is not null as has_new from " ~ differing_rows(target, aside, columns, key, condition, places)
-        ~ " and part is not null) as differing group by part order by 1"
+        "select " ~ part_columns(partitioning) ~ ", count(old_row) as outgoing, count(new_row) as incoming"
+        ~ " from pg_temp.differences group by part order by part"
     ) -%}
     {%- set inside = [] -%}
     {%- for part in parts_of(target, found, partitioning) -%}
         {%- set is_large = not part.is_there or [part.outgoing, part.incoming] | max * 4 >= rows_of(part.leaf) -%}
         {%- if not is_large or swap_partition(target, aside, columns, part, condition) == 0 -%}
             {%- do inside.append([part, is_large]) -%}
+        {%- else -%}
+            {%- do execute_sql("delete from pg_temp.differences where part = '" ~ part.first_day ~ "'") -%}
         {%- endif -%}
         {%- do counts.update({'changed': counts.changed + [part.outgoing, part.incoming] | max}) -%}
     {%- endfor -%}
     {%- if inside -%}
-        {%- do apply_differences(target, aside, columns, key, condition) -%}
+        {%- do apply_differences(target, aside, columns, key) -%}
         {%- for part, is_second_way in inside -%}
             {%- do record_replacement(
                 target, part.leaf, 'inside after tries' if is_second_way else 'inside', swap_tries() if is_second_way else 0,

@@ -27,7 +27,7 @@
         {%- set first, end = "'" ~ row.first_day ~ zone ~ "'", "'" ~ row.end_day ~ zone ~ "'" -%}
         {%- set column = partitioning.column -%}
         {%- set part = {
-            'leaf': leaf, 'is_there': kind_of(leaf) is not none,
+            'first_day': row.first_day, 'leaf': leaf, 'is_there': kind_of(leaf) is not none,
             'bounds': "for values from (" ~ first ~ ") to (" ~ end ~ ")",
             'check': column ~ " is not null and " ~ column ~ " >= " ~ first ~ "::" ~ partitioning.type ~ " and " ~ column ~ " < "
                 ~ end ~ "::" ~ partitioning.type,

@@ -80,8 +80,11 @@ delete from quality.model_changes where change_id <= (select min(last_change_id)
 {# SQL: the same day inside views, for the model that is being built; -infinity everywhere else. #}
 {% macro settled_day() -%} coalesce(nullif(current_setting('warehouse.settled_before', true), ''), '-infinity')::date {%- endmacro %}
 
-{# SQL: whether a period is among those that the model which is being built computes. #}
-{% macro not_settled(period) -%} {{ period }} >= {{ settled_day() }} {%- endmacro %}
+{# SQL: whether a period is among those that the model which is being built computes, or up to `days_before` before them.
+   The column stands alone on its side, so that PostgreSQL passes over whole partitions. #}
+{% macro not_settled(period, days_before=0) -%}
+    {{ period }} >= {{ settled_day() }}{{ ' - ' ~ days_before if days_before }}
+{%- endmacro %}
 
 {% macro build_fingerprint() -%}
     {{ return([var('project_fingerprint', ''), var('reporting_time_zone'), var('reporting_currency')] | join(' ')) }}
@@ -150,22 +153,4 @@ delete from quality.model_changes where change_id <= (select min(last_change_id)
         ~ column_list(others, 'old.') ~ ")::record *= row(" ~ column_list(others, 'new.') ~ ")::record then coalesce(least("
         ~ moved ~ "), " ~ whole ~ ") else " ~ whole ~ " end"
     ) }}
-{%- endmacro %}
-
-{# SQL: the rows of `target` (those that `condition` holds for, as `old`) and of `aside` that differ, side by side. #}
-{% macro differing_rows(target, aside, columns, key, condition, laterals='') -%}
-    (select * from {{ target }} as old where {{ condition }}) as old full join {{ aside }} as new on {{ same_key(key) }}
-    {{- laterals }}
-    where (old.{{ key[0] }} is null or new.{{ key[0] }} is null
-        or row({{ column_list(columns, 'old.') }})::record *<> row({{ column_list(columns, 'new.') }})::record)
-{%- endmacro %}
-
-{# Writes down from when the differences that are about to be applied matter; returns how many rows differ. #}
-{% macro record_differences(target, aside, columns, key, condition) -%}
-    {%- set found = query_rows(
-        "select count(*), min(" ~ effect_of_change(columns, key) ~ ")::text from "
-        ~ differing_rows(target, aside, columns, key, condition)
-    )[0] -%}
-    {%- if found[0] -%} {%- do record_change("coalesce(" ~ literal(found[1]) ~ ", '-infinity')::timestamptz") -%} {%- endif -%}
-    {{ return(found[0]) }}
 {%- endmacro %}

@@ -1,5 +1,5 @@
 {{ config(
-    effect={'from': 'changed.billing_period_start'},
+    effect={'from': 'least(changed.billing_period_start, changed.issued_on)'},
     materialized='partition_replaced',
     partition_by={'fields': 'billing_period_start', 'method': 'range', 'granularity': 'month', 'default_partition': true},
     window='whole',

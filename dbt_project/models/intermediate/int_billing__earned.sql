@@ -7,7 +7,7 @@ with charge as (
         div(abs(amount) * 100, earned_to_date - earned_from_date) as cents_a_day,
         mod(abs(amount) * 100, earned_to_date - earned_from_date) as cents_left
     from {{ ref('fct_bill_charge') }}
-    where not is_tax and bill_status <> 'draft'
+    where not is_tax and bill_status <> 'draft' and {{ not_settled('earned_to_date') }}
 ),
 
 part as (

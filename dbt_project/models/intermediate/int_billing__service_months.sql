@@ -24,7 +24,7 @@ with money as (
         0,
         amount
     from {{ ref('fct_bill_charge') }}
-    where service_id is not null and not is_tax and bill_status <> 'draft'
+    where service_id is not null and not is_tax and bill_status <> 'draft' and {{ not_settled('issued_on') }}
 )
 
 select

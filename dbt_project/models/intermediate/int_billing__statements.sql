@@ -20,8 +20,7 @@ period as (
         max(due_date) as due_date,
         sum(total_amount) as total_amount,
         sum(total_amount_reporting) as total_amount_reporting,
-        sum(previous_balance_amount) as stated_previous_balance_amount,
-        coalesce(sum(total_amount) filter (where written_off_on <= as_of_date), 0) as written_off_amount
+        sum(previous_balance_amount) as stated_previous_balance_amount
     from bill
     group by customer_id, provider_id, currency, billing_period_start, billing_period_end, as_of_date
 ),

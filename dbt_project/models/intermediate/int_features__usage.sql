@@ -10,23 +10,9 @@ with service as not materialized (
     select * from {{ ref('int_features__services') }} where {{ not_settled('as_of_date') }}
 ),
 
-service_day as (
-    select
-        service_id,
-        usage_date,
-        sum(data_usage_bytes)::bigint as data_usage_bytes,
-        sum(roaming_data_usage_bytes)::bigint as roaming_data_usage_bytes,
-        sum(voice_seconds)::bigint as voice_seconds,
-        sum(sms_count)::bigint as sms_count,
-        sum(data_usage_bytes) + sum(voice_seconds) + sum(sms_count) > 0 as is_used
-    from {{ ref('fct_usage_daily') }}
-    where {{ not_settled('usage_date + 91') }}
-    group by service_id, usage_date
-),
-
 -- Every day of a window by its date, so that usage is joined by equality: each day lies in three windows or four.
 window_day as materialized (
-    select span.last_ended_date, span.last_ended_date - day.age as usage_date, day.age < 30 as is_last_30d
+    select span.last_ended_date, span.last_ended_date - day.age as usage_date, day.age, day.age < 30 as is_last_30d
     from (select distinct last_ended_date from service) as span
     cross join generate_series(0, 89) as day (age)
 ),
@@ -40,28 +26,28 @@ used as materialized (
         sum(day.roaming_data_usage_bytes) filter (where window_day.is_last_30d) as roaming_bytes_30d,
         sum(day.voice_seconds) filter (where window_day.is_last_30d) as voice_seconds_30d,
         sum(day.sms_count) filter (where window_day.is_last_30d) as sms_30d,
-        count(*) filter (where window_day.is_last_30d and day.is_used) as used_days_30d
-    from service_day as day
+        -- A bit per day: several elements may have served a day, and counting distinct days would sort all of them.
+        bit_or(1 << window_day.age) filter (
+            where window_day.is_last_30d and day.data_usage_bytes + day.voice_seconds + day.sms_count > 0
+        )::bit(32) as used_days_30d
+    from {{ ref('fct_usage_daily') }} as day
     inner join window_day on window_day.usage_date = day.usage_date
     inner join service
         on service.service_id = day.service_id
         and service.last_ended_date = window_day.last_ended_date
         and service.activated_date <= day.usage_date
+    where {{ not_settled('day.usage_date', days_before=91) }}
     group by service.as_of_date, service.service_id
-),
-
-provider_day as (
-    select distinct provider_id, usage_date from {{ ref('fct_usage_daily') }}
 ),
 
 covered as (
     select
         span.provider_id, span.last_ended_date,
-        min(provider_day.usage_date) as first_date,
-        max(provider_day.usage_date) as last_date
+        min(usage.usage_date) as first_date,
+        max(usage.usage_date) as last_date
     from (select distinct provider_id, last_ended_date from service) as span
-    inner join provider_day
-        on provider_day.provider_id = span.provider_id and provider_day.usage_date <= span.last_ended_date
+    inner join {{ ref('int_usage__provider_days') }} as usage
+        on usage.provider_id = span.provider_id and usage.usage_date <= span.last_ended_date
     group by span.provider_id, span.last_ended_date
 ),
 
@@ -91,6 +77,6 @@ select
     coalesce(used.roaming_bytes_30d, 0) as roaming_bytes_30d,
     coalesce(used.voice_seconds_30d, 0) as voice_seconds_30d,
     coalesce(used.sms_30d, 0)::bigint as sms_30d,
-    greatest(observed.observed_days_30d - coalesce(used.used_days_30d, 0), 0) as zero_usage_days_30d
+    greatest(observed.observed_days_30d - coalesce(bit_count(used.used_days_30d), 0), 0) as zero_usage_days_30d
 from observed
 left join used on used.as_of_date = observed.as_of_date and used.service_id = observed.service_id

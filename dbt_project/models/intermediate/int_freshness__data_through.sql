@@ -1,4 +1,4 @@
-{# A table, since every dashboard stands on it and the newest event is looked up in all of the large facts. #}
+{# A table, since every dashboard stands on it. #}
 {{ config(materialized='in_place', contract={'enforced': true}) }}
 
 -- One row per feed and provider: the newest event that was loaded and had happened by AS_OF.
@@ -10,7 +10,7 @@ select
     {{ as_of() }} - newest.data_through_at > feeds.expected_every + feeds.grace as is_stale
 from (
     select feed, provider_id, max(last_event_at) as data_through_at
-    from {{ ref('int_freshness__events') }}
+    from {{ ref('int_freshness__hours') }}
     group by feed, provider_id
 ) as newest
 inner join {{ source('raw', 'feeds') }} as feeds using (feed)

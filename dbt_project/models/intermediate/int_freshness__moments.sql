@@ -1,23 +1,12 @@
 -- One row per feed, provider and moment by which an event had come: the newest one by then that is known today.
-with hour as (
-    select
-        feed,
-        provider_id,
-        date_trunc('hour', last_event_at, 'UTC') as event_hour_at,
-        min(first_event_at) as first_event_at,
-        max(last_event_at) as last_event_at
-    from {{ ref('int_freshness__events') }}
-    group by feed, provider_id, event_hour_at
-),
-
-newest as (
+with newest as (
     select
         hour.feed,
         hour.provider_id,
         {{ local_day("(bound.event_at - interval '1 microsecond')", 'calendar.time_zone') }} as event_date,
         calendar.last_ended_date,
         max(bound.event_at) as data_through_at
-    from hour
+    from {{ ref('int_freshness__hours') }} as hour
     inner join {{ ref('int_providers__calendar') }} as calendar using (provider_id)
     cross join lateral (values (hour.first_event_at), (hour.last_event_at)) as bound (event_at)
     group by hour.feed, hour.provider_id, event_date, calendar.last_ended_date

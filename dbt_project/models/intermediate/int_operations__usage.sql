@@ -19,4 +19,6 @@ select
     sum(usage.signal_strength_dbm_sum) / nullif(sum(usage.signal_sample_count), 0) as avg_signal_strength_24h
 from {{ ref('fct_usage_hourly') }} as usage
 inner join day_hour using (provider_id, usage_hour_at)
+-- Of a provider whose usage is overdue nothing is said.
+where usage.usage_hour_at >= {{ settled_day() }} - {{ overdue_after('usage_records') }} - interval '3 days'
 group by provider_id, day_hour.moment, day_hour.as_of_at

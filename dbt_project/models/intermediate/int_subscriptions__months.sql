@@ -22,7 +22,8 @@ service_month as (
     cross join lateral generate_series(
         greatest(
             date_trunc('month', {{ local_day('service.activated_at', 'service.time_zone') }}::timestamp),
-            history.first_month::timestamp
+            history.first_month::timestamp,
+            date_trunc('month', {{ settled_day() }}::timestamp)
         ),
         least(
             service.as_of_date::timestamp,

@@ -13,7 +13,8 @@ with hour as (
             service.to_date
         from {{ ref('stg_usage_records') }} as usage
         inner join {{ ref('int_usage_patterns__services') }} as service on service.service_id = usage.service_id
-        where usage.usage_timestamp > {{ as_of() }} - interval '2520 hours' and usage.data_usage_bytes > 0
+        where usage.usage_timestamp > {{ as_of() }} - {{ overdue_after('usage_records') }} - interval '100 days'
+            and usage.data_usage_bytes > 0
     ) as usage
     where usage.local_at >= usage.from_date and usage.local_at < usage.to_date
     group by usage.service_id, hour_of_week

@@ -1,7 +1,7 @@
 -- One row per service in force at AS_OF: its full weeks, of the last 13, for which the provider's usage had come.
 with provider as (
     select provider_id, min(usage_date) as first_usage_date
-    from {{ ref('fct_usage_daily') }}
+    from {{ ref('int_usage__provider_days') }}
     group by provider_id
 ),
 

@@ -11,6 +11,8 @@ with day as (
     inner join {{ ref('fct_usage_daily') }} as usage
         on usage.service_id = service.service_id
         and usage.usage_date >= service.from_date and usage.usage_date < service.to_date
+    -- Of a provider whose usage is overdue nothing is said.
+    where usage.usage_date >= ({{ as_of() }} - {{ overdue_after('usage_records') }} - interval '100 days')::date
     group by service.service_id, service.week_count, week
 )
 

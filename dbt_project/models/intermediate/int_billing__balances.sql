@@ -1,0 +1,72 @@
+-- One row per customer, provider, currency and billing period with issued bills: what was paid and written off until the
+-- account's next statement, and what is left. The statements of an account follow each other: what one leaves open is the
+-- next one's previous balance. A write-off counts from the day after the issue, as a payment does.
+with movement as (
+    select customer_id, provider_id, currency, paid_date as moved_on, amount as payment_amount, 0 as lost_amount
+    from {{ ref('fct_payment') }}
+    where payment_status = 'settled' and payment_date <= {{ as_of() }}
+    union all
+    select customer_id, provider_id, currency, greatest(written_off_on, issued_on + 1), 0, total_amount
+    from {{ ref('fct_bill') }}
+    where bill_status <> 'draft' and written_off_on is not null
+),
+
+-- Statements and movements in their order, so that each movement falls to the statement before it, without a join of two
+-- results whose sizes PostgreSQL cannot guess.
+event as (
+    select
+        customer_id, provider_id, currency, issued_on as event_date, statement_number, billing_period_start,
+        billing_period_end, issued_on, due_date, paid_to_date, as_of_date, bill_count, total_amount, total_amount_reporting,
+        stated_previous_balance_amount, opening_balance_amount, 0::numeric as payment_amount, 0::numeric as lost_amount
+    from {{ ref('int_billing__statements') }}
+    union all
+    select
+        movement.customer_id, movement.provider_id, movement.currency, movement.moved_on, null, null,
+        null, null, null, null, calendar.as_of_date, null, null, null,
+        null, null, movement.payment_amount, movement.lost_amount
+    from movement
+    inner join {{ ref('int_providers__calendar') }} as calendar using (provider_id)
+    where movement.moved_on <= calendar.as_of_date
+),
+
+placed as (
+    select
+        *,
+        count(statement_number) over (
+            partition by customer_id, provider_id, currency order by event_date, statement_number nulls first
+        ) as falls_to_number
+    from event
+),
+
+summed as (
+    select
+        *,
+        sum(payment_amount) over falls_to as payments_amount,
+        sum(lost_amount) over falls_to as written_off_amount
+    from placed
+    window falls_to as (partition by customer_id, provider_id, currency, falls_to_number)
+)
+
+select
+    customer_id,
+    provider_id,
+    currency,
+    billing_period_start,
+    billing_period_end,
+    issued_on,
+    due_date,
+    paid_to_date,
+    as_of_date,
+    statement_number,
+    bill_count,
+    total_amount,
+    total_amount_reporting,
+    stated_previous_balance_amount,
+    opening_balance_amount,
+    payments_amount,
+    written_off_amount,
+    opening_balance_amount + sum(total_amount - payments_amount - written_off_amount) over (
+        partition by customer_id, provider_id, currency order by statement_number
+    ) as balance_amount
+from summed
+where statement_number is not null
