@@ -11,10 +11,22 @@
         ~ ") as windowed") }}
 {%- endmacro %}
 
-{# Several columns together are unique and never null. #}
+{# Several columns together are unique and never null. Of a table whose primary key they are nothing is counted: the
+   database itself refuses what would break it. #}
 {% test primary_key(model, columns) %}
 select {{ columns | join(', ') }}, count(*) as rows_found
 from {{ model }}
+{%- if not (model | string).startswith('(') %}
+where not exists (
+    select 1
+    from pg_constraint
+    cross join lateral (
+        select array_agg(attname::text) as names from pg_attribute where attrelid = conrelid and attnum = any(conkey)
+    ) as key
+    where conrelid = to_regclass({{ literal(model) }}) and contype = 'p' and convalidated
+        and names @> {{ text_array(columns) }} and names <@ {{ text_array(columns) }}
+)
+{%- endif %}
 group by {{ columns | join(', ') }}
 having count(*) > 1 or bool_or({% for column in columns %}{{ column }} is null{{ ' or ' if not loop.last }}{% endfor %})
 {% endtest %}

@@ -34,10 +34,9 @@ _TABLE = f"""
 
 _QUERIES = {
     "usage": f"""
-        select provider_id::text, usage_date as day, (sum(data_usage_bytes) / {BYTES_PER_GB}.0)::float8 as data_gb,
-            (sum(voice_seconds) / 60.0)::float8 as voice_minutes,
-            count(distinct service_id)::float8 as services_with_usage
-        from core.fct_usage_daily where usage_date <= %(day)s group by 1, 2""",
+        select provider_id::text, usage_date as day, (data_usage_bytes / {BYTES_PER_GB}.0)::float8 as data_gb,
+            (voice_seconds / 60.0)::float8 as voice_minutes, services_with_usage::float8 as services_with_usage
+        from intermediate.int_usage__provider_days where usage_date <= %(day)s""",
     "bills": """
         select provider_id::text, issued_on as day, sum(total_amount_reporting)::float8 as billed_amount
         from core.fct_bill where bill_status <> 'draft' and issued_on <= %(day)s group by 1, 2""",
@@ -84,7 +83,12 @@ def _write(connection: psycopg.Connection, summary: pd.DataFrame, as_of_date: ob
     key=["analytics", "provider_daily_summary"],
     group_name=GROUP,
     kinds={"python", "postgres"},
-    deps=[["core", "fct_usage_daily"], ["core", "fct_bill"], ["core", "fct_support_ticket"], ["core", "dim_provider"]],
+    deps=[
+        ["intermediate", "int_usage__provider_days"],
+        ["core", "fct_bill"],
+        ["core", "fct_support_ticket"],
+        ["core", "dim_provider"],
+    ],
 )
 def provider_daily_summary(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
     """One row per provider and local day: data, voice, services with usage, billed amount and tickets opened."""

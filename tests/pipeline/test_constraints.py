@@ -6,7 +6,9 @@ Not here: how constraints come into a table that is there already (test_material
 import psycopg
 import pytest
 
-from orchestration.dbt_runner import parse_project
+from orchestration.dbt_runner import invoke, parse_project
+from tests.conftest import database_name
+from tests.pipeline.windowed import copy_of
 
 # A change of one row that breaks a constraint, and the constraint that must be named.
 BREAKS = {
@@ -120,3 +122,20 @@ def test_a_row_without_its_key_is_refused_by_the_name_of_the_column(built_wareho
             connection.execute("update core.fct_usage_daily set zone_id = null")
         connection.rollback()
     assert refused.value.diag.column_name == "zone_id"
+
+
+def failures_of(warehouse, test: str) -> list[str]:
+    project = parse_project(warehouse.settings.warehouse_folder / "dbt", database_name(warehouse.url))
+    events = list(invoke(project, warehouse.url, ["test", "--select", test], {"as_of": "2026-10-01T05:00:00Z"}))
+    assert any(event["info"]["name"] == "LogTestResult" for event in events)
+    return [event["info"]["msg"] for event in events if event["info"]["name"] == "RunResultFailure"]
+
+
+def test_a_key_that_the_database_does_not_hold_is_counted(built_warehouse, make_database, tmp_path):
+    warehouse = copy_of(built_warehouse, make_database, tmp_path)
+    key = "primary_key_fct_support_ticket_ticket_id"
+    assert failures_of(warehouse, key) == []
+    with psycopg.connect(warehouse.url) as connection:
+        connection.execute("alter table core.fct_support_ticket drop constraint fct_support_ticket_pkey")
+        connection.execute("insert into core.fct_support_ticket select * from core.fct_support_ticket limit 1")
+    assert len(failures_of(warehouse, key)) == 1

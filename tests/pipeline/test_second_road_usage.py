@@ -10,6 +10,7 @@ import pytest
 from tests.integration.landing import land, usage
 from tests.pipeline.test_second_road_customers import customer_differences
 from tests.second_road.comparing import table_differences
+from tests.second_road.provider_days import provider_days
 from tests.second_road.usage import service_places, usage_daily, usage_hourly
 from tests.second_road.world import UNKNOWN, World, read_world
 
@@ -39,6 +40,20 @@ def test_usage(any_warehouse, any_world):
     accounts = {c["customer_id"]: c["service_zone_id"] for c in any_world.customers.values()}
     moved = [row for row in service_places(any_world).values() if row["zone_id"] != accounts.get(row["customer_id"])]
     assert any(row["zone_id"] != UNKNOWN for row in moved)
+
+
+def test_days_of_providers(built_warehouse):
+    settings = built_warehouse.settings
+    expected = provider_days(read_world(settings.landing_dir, settings.as_of, settings.reporting_time_zone))
+    names = sorted(next(iter(expected.values())))
+    rows = built_warehouse.ask(
+        f"select provider_id::text, provider_day, {', '.join(names)} from analytics.provider_daily_summary"
+    )
+    assert {row[:2] for row in rows} == set(expected)
+    for provider_id, day, *values in rows:
+        wanted = [expected[provider_id, day][name] for name in names]
+        assert [value is None for value in values] == [value is None for value in wanted], (provider_id, day)
+        assert [value or 0 for value in values] == pytest.approx([value or 0 for value in wanted], rel=1e-9)
 
 
 def as_sent(row: dict) -> dict:

@@ -107,16 +107,43 @@ def wait_for(condition, seconds: float = 90) -> None:
         time.sleep(0.02)
 
 
+def start_worker(warehouse, tags: dict[str, str]) -> subprocess.Popen:
+    """A run of the facts of usage in a process of its own."""
+    environment = {**os.environ, **overrides_of(warehouse.settings, open_warehouse(warehouse.settings))}
+    return subprocess.Popen(
+        [sys.executable, "-c", WORKER.format(tags=tags)], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
+    )
+
+
+def test_two_backfills_at_once_work_one_after_the_other(warehouse, instance):
+    """Their ranges overlap, and together they mend everything."""
+    before = contents(warehouse)
+    with psycopg.connect(warehouse.url) as connection:
+        connection.execute("update core.fct_usage_daily set sms_count = sms_count + 1")
+    workers = [
+        start_worker(
+            warehouse, {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+        )
+        for first, last in (("2026-06-01", "2026-08-20"), ("2026-08-01", "2026-10-02"))
+    ]
+    seen: set[str] = set()
+    while any(worker.poll() is None for worker in workers):
+        working = claimed(instance)
+        assert len(working) <= 1
+        seen |= working
+        time.sleep(0.02)
+    assert [worker.wait() for worker in workers] == [0, 0]
+    assert len(seen) == 2
+    assert contents(warehouse) == before
+
+
 def test_a_killed_worker_frees_its_slot_and_the_next_tick_and_run_work(warehouse, defs, instance):
     before = contents(warehouse)
-    environment = {**os.environ, **overrides_of(warehouse.settings, open_warehouse(warehouse.settings))}
     works = (
         "select count(*) from pg_stat_activity where datname = current_database()"
         " and application_name = 'dbt' and query ilike '%%fct_usage_daily%%'"
     )
-    worker = subprocess.Popen(
-        [sys.executable, "-c", WORKER.format(tags=RANGE)], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
-    )
+    worker = start_worker(warehouse, RANGE)
     wait_for(lambda: claimed(instance) and warehouse.ask(works)[0][0])
     worker.send_signal(signal.SIGKILL)
     assert worker.wait() == -signal.SIGKILL
