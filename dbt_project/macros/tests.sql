@@ -1,10 +1,15 @@
-{# What a generic test reads of a fact that is replaced by windows: the rows of the windows that were just built. Those of
-   other days passed when they were built, or their days are still due. #}
+{# What a generic test reads. Of a fact that is replaced by windows: the rows of the windows that were just built; those of
+   other days passed when they were built, or their days are still due. Of a model that settles: what no test has passed
+   since it was built, but for keys and for sums by service. #}
 {% macro get_where_subquery(relation) -%}
     {%- set tested = graph.nodes.get(model.attached_node) if execute else none -%}
     {%- set window = tested.config.window if tested else none -%}
     {%- set windows = var('windows', {}).get(window.feed, 'all') if window is mapping else 'all' -%}
-    {%- if windows == 'all' or not windows or model.test_metadata.name == 'default_partition_is_empty' -%}
+    {%- set of_whole_table = model.test_metadata.name in ('primary_key', 'default_partition_is_empty', 'earned_is_billed') -%}
+    {%- if tested and tested.config.settles and not of_whole_table -%}
+        {{ return("(select * from " ~ relation ~ " as built where built." ~ tested.config.settles.period ~ " >= coalesce((select"
+            ~ " untested_from from quality.model_builds where model = " ~ literal(tested.name) ~ "), '-infinity')) as untested") }}
+    {%- elif windows == 'all' or not windows or model.test_metadata.name == 'default_partition_is_empty' -%}
         {{ return(default__get_where_subquery(relation)) }}
     {%- endif -%}
     {{ return("(select * from " ~ relation ~ " as old where " ~ rows_of_window(window, windows, tested.config.partition_by.fields)

@@ -84,9 +84,23 @@ def _variables(
     }
 
 
+def _tests_by_model(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Names of each model's and seed's tests, to be selected one by one.
+
+    Choices of dbt leave out those that name a table which the model does not stand on (its date in dim_date), or
+    take those of models that are not built yet.
+    """
+    found: dict[str, list[str]] = {}
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "test":
+            found.setdefault(node["attached_node"].rpartition(".")[2], []).append(node["name"])
+    return found
+
+
 def build_dbt_assets(project: ParsedProject, translator: Translator) -> dg.AssetsDefinition:
     """All models, seeds and tests as one multi-asset that can be run in parts."""
     manifest = project.manifest()
+    tests_of = _tests_by_model(manifest)
 
     @dbt_assets(
         manifest=manifest,
@@ -102,7 +116,8 @@ def build_dbt_assets(project: ParsedProject, translator: Translator) -> dg.Asset
         update_every_freshness(warehouse.url, warehouse.as_of(dict(context.run.tags)))
         windows = windows_of_run(dict(context.run.tags), [name for name in names if feed_of(name)])
         variables = _variables(context, warehouse, windows.spans)
-        arguments = ["build", "--select", *names, "--indirect-selection", "buildable",
+        tests_of_names = [test for name in names for test in tests_of.get(name, ())]
+        arguments = ["build", "--select", *names, *tests_of_names, "--indirect-selection", "empty",
                      "--exclude-resource-type", "unit_test"]  # fmt: skip
         built, red, failed = set[str](), set[str](), list[str]()
         said, tests = list[str](), list[DbtTestResult]()

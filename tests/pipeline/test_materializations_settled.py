@@ -70,6 +70,23 @@ def test_another_project_or_a_full_refresh_settles_nothing(project):
     assert mended(project, windows="all", command="build --full-refresh", project_fingerprint="another") == EVERY_MONTH
 
 
+def test_a_settled_row_is_tested_until_its_tests_passed(project):
+    def tested(*windows: list[str]) -> str:
+        return project.run("build", *CHAIN, windows=list(windows))["months_have_events"][0]
+
+    june, negative = ["2026-06-10", "2026-06-11"], "update world.events set amount = {} where event_date = '2026-06-10'"
+    project.do(negative.format(-1000))
+    assert tested(june) == "fail"
+    # Nothing computes June again, and its row is still wrong.
+    assert tested() == "fail"
+    project.do(negative.format(1))
+    assert tested(june) == "pass"
+    # What was tested and not built since is not read again.
+    project.do(SPOIL + " where month_start_date = '2026-06-01'")
+    assert tested() == "pass"
+    assert project.ask("select amount from core.event_months where month_start_date = '2026-06-01'") == [(-1,)]
+
+
 def test_an_unchanged_build_writes_down_no_change(project):
     newest = "select max(change_id) from quality.model_changes where model <> 'fct_event_daily'"
     before = project.ask(newest)

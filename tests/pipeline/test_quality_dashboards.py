@@ -5,7 +5,9 @@ from datetime import UTC, datetime, time
 
 import psycopg
 
+from orchestration.dbt_runner import parse_project
 from orchestration.kept_results import DbtTestResult, keep_results
+from tests.conftest import database_name
 from tests.second_road.world import cadence, newest_bills
 
 TEST = "primary_key_dim_x_x_id"
@@ -88,6 +90,17 @@ def test_every_check_of_every_engine(built_warehouse):
         "select check_name from dashboards.data_quality where engine = 'dbt' and table_name = 'core.feature_customer'"
         " and check_name like 'primary_key%'"
     ) == [("primary_key_feature_customer_customer_id__as_of_date",)]
+
+
+def test_every_test_of_the_project_was_run(built_warehouse):
+    manifest = parse_project(
+        built_warehouse.settings.warehouse_folder / "dbt", database_name(built_warehouse.url)
+    ).manifest()
+    tests = {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test"}
+    assert len(tests) > 250
+    assert {name for (name,) in built_warehouse.ask("select check_name from quality.dbt_test_results")} >= tests
+    # So every model that leaves settled periods alone leaves their tests alone too.
+    assert built_warehouse.ask("select model from quality.model_builds where untested_from < 'infinity'") == []
 
 
 def test_a_failing_test_is_remembered(built_warehouse):

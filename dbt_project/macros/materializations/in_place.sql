@@ -23,7 +23,7 @@
     {%- endif -%}
     {%- if kind is not none -%} {%- do loosen_shape(target, aside) -%} {%- endif -%}
     {%- set changed = 0 if flags.EMPTY else replace_rows(target, aside, columns, key, is_open('old', open_from)) -%}
-    {%- do remember_build(newest) -%}
+    {%- do remember_build(newest, open_from) -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do finish_table(target, aside, changed, kind is none) -%}
     {%- do execute_sql("drop table if exists " ~ aside ~ ", pg_temp.differences") -%}

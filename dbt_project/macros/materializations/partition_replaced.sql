@@ -47,7 +47,7 @@
         {%- else -%} {%- do replace_window(target, aside, columns, window, partitioning, counts) -%}
         {%- endif -%}
     {%- endif -%}
-    {%- do remember_build(newest) -%}
+    {%- do remember_build(newest, open_from) -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do finish_table(target, aside, counts.changed, kind is none) -%}
     {%- do execute_sql("drop table if exists " ~ aside ~ ", pg_temp.differences") -%}

@@ -29,6 +29,7 @@ create table if not exists quality.model_builds (
     last_touched_id bigint not null,
     built_at timestamptz not null default clock_timestamp()
 );
+alter table quality.model_builds add column if not exists untested_from date not null default '-infinity';
 -- What every model has seen is no more needed; a model that settles nothing any more has nothing to see.
 delete from quality.model_builds where model <> all({{ text_array(models_that_settle()) }});
 delete from quality.model_changes where change_id <= (select min(last_change_id) from quality.model_builds);
@@ -115,15 +116,31 @@ delete from quality.model_changes where change_id <= (select min(last_change_id)
     {{ return('select * from (' ~ sql ~ '\n) as model_rows where ' ~ is_open('model_rows', open_from)) }}
 {%- endmacro %}
 
-{# To be called when the rows are there. #}
-{% macro remember_build(newest) -%}
+{# To be called when the rows are there, which are untested until remember_tests. #}
+{% macro remember_build(newest, open_from) -%}
     {%- if newest is not none and not flags.EMPTY -%}
         {%- do execute_sql(
-            "insert into quality.model_builds (model, as_of_at, fingerprint, last_change_id, last_touched_id) values ("
-            ~ [literal(model.name), as_of(), literal(build_fingerprint()), newest[0], newest[1]] | join(', ')
+            "insert into quality.model_builds as kept (model, as_of_at, fingerprint, last_change_id, last_touched_id, untested_from)"
+            ~ " values (" ~ [literal(model.name), as_of(), literal(build_fingerprint()), newest[0], newest[1], literal(open_from)] | join(', ')
             ~ ") on conflict (model) do update set as_of_at = excluded.as_of_at, fingerprint = excluded.fingerprint,"
-            ~ " last_change_id = excluded.last_change_id, last_touched_id = excluded.last_touched_id, built_at = default"
+            ~ " last_change_id = excluded.last_change_id, last_touched_id = excluded.last_touched_id, built_at = default,"
+            ~ " untested_from = least(kept.untested_from, excluded.untested_from)"
         ) -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{# At the end of dbt's run: a model of which every test passed is tested. One failure, or a test that did not run, leaves
+   its rows untested, so that the next tests read them again. #}
+{% macro remember_tests(results) -%}
+    {%- set passed = (results if execute else []) | selectattr('status', 'equalto', 'pass') | map(attribute='node.unique_id') | list -%}
+    {%- set tested = [] -%}
+    {%- for name in models_that_settle() -%}
+        {%- set tests = graph.nodes.values() | selectattr('resource_type', 'equalto', 'test')
+            | selectattr('attached_node', 'equalto', 'model.' ~ project_name ~ '.' ~ name) | map(attribute='unique_id') | list -%}
+        {%- if tests and not tests | reject('in', passed) | list -%} {%- do tested.append(name) -%} {%- endif -%}
+    {%- endfor -%}
+    {%- if tested %}
+update quality.model_builds set untested_from = 'infinity' where model = any({{ text_array(tested) }});
     {%- endif -%}
 {%- endmacro %}
 
