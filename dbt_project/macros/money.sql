@@ -55,3 +55,11 @@ having coalesce(sum(earned_amount_reporting - coalesce(estimated_amount_reportin
 {% macro bill_charge_kinds() -%}
     {{ return(['recurring', 'usage', 'overage', 'one_time', 'equipment', 'fee', 'discount', 'credit', 'tax']) }}
 {%- endmacro %}
+
+{# SQL: whether a row of int_billing__bill_sums is a bill of a statement's line. #}
+{% macro is_of_line(line) -%}
+    customer_id = {{ line }}.customer_id and billing_period_start = {{ line }}.billing_period_start
+    and provider_id = {{ line }}.provider_id and currency = {{ line }}.currency
+    and billing_period_end = {{ line }}.billing_period_end
+    and bill_status <> 'draft' and issued_on <= {{ line }}.as_of_date
+{%- endmacro %}

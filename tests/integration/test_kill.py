@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import psycopg
 import pytest
@@ -109,7 +110,8 @@ def test_the_server_dies_in_mid_load_and_recovers(landing, tmp_path, undisturbed
     server.start()
     try:
         url = server.url("warehouse")
-        with psycopg.connect(url) as holder:
+        # Closed at the end only: if it let go before the backends know that their server is gone, the load would go on.
+        with closing(psycopg.connect(url)) as holder:
             create_raw_tables(holder)
             holder.commit()
             # Holds the load fast where a file's rows are written and nothing is committed yet.
@@ -120,7 +122,7 @@ def test_the_server_dies_in_mid_load_and_recovers(landing, tmp_path, undisturbed
                 time.sleep(0.05)
             assert process.poll() is None
             os.kill(int((server.data / "postmaster.pid").read_text().split("\n")[0]), how)
-        assert process.wait(timeout=60) != 0
+            assert process.wait(timeout=60) != 0
         report = server.start()
         assert report.recovered
         assert not report.was_running

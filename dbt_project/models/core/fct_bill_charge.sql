@@ -1,5 +1,5 @@
 {{ config(
-    effect={'from': 'least(changed.earned_from_date, changed.billing_period_start)'},
+    effect={'from': 'least(changed.earned_from_date, changed.billing_period_start, changed.issued_on)'},
     settles={'period': 'billing_period_start', 'margin_days': 62},
     materialized='partition_replaced',
     partition_by={'fields': 'billing_period_start', 'method': 'range', 'granularity': 'month', 'default_partition': true},

@@ -11,41 +11,6 @@ with open_line as (
     from {{ ref('int_billing__balances') }} as balanced
     left join {{ ref('int_providers__calendar') }} as calendar using (provider_id)
     where {{ not_settled('balanced.paid_to_date', days_before=2) }}
-),
-
-bill as (
-    select sums.*
-    from {{ ref('int_billing__bill_sums') }} as sums
-    inner join {{ ref('int_providers__calendar') }} as calendar using (provider_id)
-    where sums.bill_status <> 'draft' and sums.issued_on <= calendar.as_of_date
-),
-
-charge as (
-    select
-        customer_id,
-        provider_id,
-        currency,
-        billing_period_start,
-        billing_period_end,
-        {% for kind in bill_charge_kinds() -%}
-        sum({{ kind }}_amount) as {{ kind }}_amount,
-        {% endfor -%}
-        sum(charges_amount) as charges_amount
-    from bill
-    group by customer_id, provider_id, currency, billing_period_start, billing_period_end
-),
-
-charged as (
-    select
-        bill.customer_id,
-        bill.provider_id,
-        bill.currency,
-        bill.billing_period_start,
-        bill.billing_period_end,
-        array_agg(distinct service.service_id order by service.service_id) as service_ids
-    from bill
-    cross join unnest(bill.service_ids) as service (service_id)
-    group by bill.customer_id, bill.provider_id, bill.currency, bill.billing_period_start, bill.billing_period_end
 )
 
 select
@@ -78,8 +43,22 @@ select
     least(freshness.data_through_at, line.closes_at) as data_through_at,
     freshness.is_stale and line.paid_to_date >= line.as_of_date as is_stale
 from open_line as line
-left join charge using (customer_id, provider_id, currency, billing_period_start, billing_period_end)
-left join charged using (customer_id, provider_id, currency, billing_period_start, billing_period_end)
+-- By the index of the sums: PostgreSQL guesses far too few open lines to be trusted with another join.
+cross join lateral (
+    select
+        {% for kind in bill_charge_kinds() -%}
+        sum({{ kind }}_amount) as {{ kind }}_amount,
+        {% endfor -%}
+        sum(charges_amount) as charges_amount
+    from {{ ref('int_billing__bill_sums') }}
+    where {{ is_of_line('line') }}
+) as charge
+cross join lateral (
+    select array_agg(distinct service.service_id order by service.service_id) as service_ids
+    from {{ ref('int_billing__bill_sums') }}
+    cross join unnest(service_ids) as service (service_id)
+    where {{ is_of_line('line') }}
+) as charged
 left join {{ ref('dim_customer') }} as customer
     on customer.customer_id = line.customer_id
     and {{ holds_at('customer', 'line.as_of_at') }}

@@ -1,7 +1,9 @@
 {# A table, since charges are many and bills of earlier months do not change. #}
 {{ config(
-    materialized='in_place', contract={'enforced': true}, effect={'from': 'changed.billing_period_start'},
-    settles={'period': 'billing_period_start', 'margin_days': 62}
+    materialized='in_place', contract={'enforced': true},
+    effect={'from': 'least(changed.billing_period_start, changed.issued_on)'},
+    settles={'period': 'billing_period_start', 'margin_days': 62},
+    indexes=[{'columns': ['customer_id', 'billing_period_start']}]
 ) }}
 
 -- One row per bill with charges: what they sum to by type, and the services that they are for.
@@ -20,5 +22,6 @@ select
     {% endfor -%}
     sum(amount) as charges_amount
 from {{ ref('fct_bill_charge') }}
+where {{ not_settled('billing_period_start') }}
 group by
     bill_id, customer_id, provider_id, currency, billing_period_start, billing_period_end, issued_on, bill_status

@@ -1,32 +1,19 @@
 -- One row per as-of date and service in force with charges on bills issued in the 90 days before: what they sum to
 -- without tax, of it what was used beyond the allowance, and bills half as dear again as those before.
-with service_bill as (
-    select
-        service_id,
-        bill_id,
-        issued_on,
-        currency,
-        sum(amount_reporting) as charged_amount,
-        coalesce(sum(amount_reporting) filter (where charge_type = 'overage'), 0) as overage_amount
-    from {{ ref('fct_bill_charge') }}
-    where not is_tax and bill_status <> 'draft' and service_id is not null
-    group by service_id, bill_id, issued_on, currency
-),
-
-compared as (
+with compared as (
     select
         *,
-        charged_amount > 1.5 * avg(charged_amount) over (
+        charged_amount_reporting > 1.5 * avg(charged_amount_reporting) over (
             partition by service_id, currency order by issued_on, bill_id rows between 3 preceding and 1 preceding
         ) as is_shock
-    from service_bill
+    from {{ ref('int_billing__service_bills') }}
 )
 
 select
     service.as_of_date,
     service.service_id,
-    sum(compared.charged_amount) filter (where compared.issued_on >= service.as_of_date - 90) as charged_amount_90d,
-    sum(compared.overage_amount) filter (where compared.issued_on >= service.as_of_date - 90) as overage_amount_90d,
+    sum(compared.charged_amount_reporting) filter (where compared.issued_on >= service.as_of_date - 90) as charged_amount_90d,
+    sum(compared.overage_amount_reporting) filter (where compared.issued_on >= service.as_of_date - 90) as overage_amount_90d,
     count(*) filter (where compared.is_shock) as bill_shocks_365d
 from {{ ref('int_features__services') }} as service
 inner join compared
