@@ -60,7 +60,7 @@
     {%- if deleted + updated + inserted != expected -%}
         {{ exceptions.raise_compiler_error(
             target ~ ": " ~ expected ~ " rows differed, but " ~ deleted ~ " were deleted, " ~ updated ~ " updated and "
-            ~ inserted ~ " inserted: somebody else wrote to it meanwhile. Nothing was changed; run it again."
+            ~ inserted ~ " inserted: somebody else wrote to it meanwhile. None of them was changed; run it again."
         ) }}
     {%- endif -%}
     {{ return(expected) }}

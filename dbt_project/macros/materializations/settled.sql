@@ -139,7 +139,7 @@ delete from quality.model_changes where change_id <= (select min(last_change_id)
             | selectattr('attached_node', 'equalto', 'model.' ~ project_name ~ '.' ~ name) | map(attribute='unique_id') | list -%}
         {%- if tests and not tests | reject('in', passed) | list -%} {%- do tested.append(name) -%} {%- endif -%}
     {%- endfor -%}
-    {%- if tested %}
+    {%- if tested and not flags.EMPTY %}
 update quality.model_builds set untested_from = 'infinity' where model = any({{ text_array(tested) }});
     {%- endif -%}
 {%- endmacro %}
