@@ -18,7 +18,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export GX_ANALYTICS_ENABLED = false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo run ui docs psql stop clean quarantine replay sample generate test bench lint format lock
+.PHONY: help setup setup-dev demo run ui docs psql stop clean roles user audit quarantine replay sample generate test bench lint format lock
 
 help: ## this list
 	@echo 'A data warehouse for telecom operators. Commands:'
@@ -51,6 +51,16 @@ stop: setup ## shut the embedded server down
 
 clean: setup ## remove .warehouse (filings and audit rows only with FORCE=yes, after a dump)
 	@$(RUN) clean
+
+roles: setup ## who may see what, made so (CHECK=yes: only what differs; SQL=yes: what an administrator runs; MATRIX=page.md)
+	@$(RUN) roles $(if $(CHECK),--check) $(if $(SQL),--sql) $(if $(MATRIX),--matrix $(MATRIX))
+
+user: setup ## a person's login: NAME=… ROLE=… PROVIDERS=id,… or ZONES=id,… (DROP=yes takes it away)
+	@$(RUN) user $(if $(PROVIDERS),--providers "$$PROVIDERS") $(if $(ZONES),--zones "$$ZONES") $(if $(DROP),--drop) \
+		-- "$$NAME" $(if $(DROP),,"$$ROLE")
+
+audit: setup ## seal the audit trail and say whether it is whole
+	@$(RUN) audit
 
 quarantine: setup ## quarantined rows as a CSV: FEED=usage_records OUT=fix.csv
 	@$(RUN) quarantine $(FEED) $(OUT)

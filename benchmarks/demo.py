@@ -1,4 +1,4 @@
-"""The demo's operator: the first run, a run with nothing new, and what each dashboard takes to answer.
+"""The demo's operator: the first run, a run with nothing new, what each dashboard takes to answer, and row security.
 
 Not here: the set-up, the sample's own speed (sample).
 """
@@ -13,7 +13,7 @@ from typing import cast
 
 import psycopg
 
-from benchmarks import report
+from benchmarks import report, row_security
 from benchmarks.pipeline_run import BenchWarehouse
 from benchmarks.warehouse import BENCH_FOLDER, bench_server, database
 from ingestion.sample import write_sample
@@ -61,6 +61,7 @@ def run() -> None:
         warehouse = BenchWarehouse("demo", landing, url, server.url("dagster"), folder / "warehouse")
         first, again = warehouse.run(as_of), warehouse.run(as_of)
         answers = answers_ms(url)
+        costs = row_security.measure(url)
     shutil.rmtree(folder)
     runs = [
         ["its files and the first run", f"{sample_seconds + first['whole']:.0f}", str(WHOLE_BAR)],
@@ -76,3 +77,4 @@ def run() -> None:
         + report.table(["dashboard", "asked for", "rows", f"best of {ANSWERS}, ms (bar {ANSWER_BAR_MS})"], lines)
     )  # fmt: skip
     report.write_part("demo", "The demo and its dashboards", body)
+    row_security.write(costs, said)

@@ -52,6 +52,7 @@ class BenchWarehouse:
         }  # fmt: skip
         self.folder.mkdir(parents=True, exist_ok=True)
         with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("set role none")
             connection.execute("checkpoint")
         begun = time.perf_counter()
         done = subprocess.run(

@@ -33,7 +33,13 @@ def dbt_sources() -> str:
         {
             "name": contract.feed,
             "description": contract.description,
-            "config": {"meta": {"key": list(contract.key), "is_versioned": contract.is_versioned}},
+            "config": {
+                "meta": {
+                    "key": list(contract.key),
+                    "is_versioned": contract.is_versioned,
+                    "overdue_after_seconds": int((contract.expected_every + contract.grace).total_seconds()),
+                }
+            },
             "columns": [{"name": column.name, "description": column.description} for column in contract.all_columns],
         }
         for contract in contracts().values()

@@ -20,6 +20,7 @@ def main(arguments: list[str]) -> int:
         print(f"usage: python -m orchestration {{{','.join(COMMANDS)}}}", file=sys.stderr)
         return 2
     from ingestion.errors import IngestionError
+    from orchestration.access.statements import AccessError
     from orchestration.dbt_runner import DbtError
     from orchestration.warehouse.connection import WarehouseError
     from orchestration.warehouse.server import ServerError
@@ -27,7 +28,7 @@ def main(arguments: list[str]) -> int:
 
     try:
         return int(importlib.import_module(f"orchestration.commands.{arguments[0]}").main(arguments[1:]))
-    except (DbtError, IngestionError, ServerError, SettingsError, WarehouseError) as error:
+    except (AccessError, DbtError, IngestionError, ServerError, SettingsError, WarehouseError) as error:
         print(f"{arguments[0]}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

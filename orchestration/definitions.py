@@ -18,6 +18,7 @@ from orchestration.defs.ingest import feed_assets
 from orchestration.defs.pipeline import build_pipeline_job
 from orchestration.defs.resources import WarehouseResource
 from orchestration.defs.schedules import build_schedules
+from orchestration.defs.security import access_relations, seal_audit_log
 from orchestration.defs.stages import stage_jobs
 from orchestration.defs.touched_windows import build_sensor
 
@@ -29,7 +30,7 @@ def build_defs(
     warehouse = WarehouseResource(overrides=dict(overrides or {}))
     dbt_models = build_dbt_assets(parsed_project(warehouse), Translator())
     base = dg.Definitions(
-        assets=[*feed_assets(), dbt_models, provider_daily_summary, topology_risk, zone_coverage],
+        assets=[*feed_assets(), dbt_models, provider_daily_summary, topology_risk, zone_coverage, access_relations],
         asset_checks=guards(),
         resources={"warehouse": warehouse},
         executor=dg.in_process_executor,
@@ -43,7 +44,7 @@ def build_defs(
         asset_checks=[overdue],
         jobs=[job, freshness, *stage_jobs(apart=[overdue])],
         schedules=[*build_schedules(job, inner, warehouse), build_hourly_schedule(freshness, warehouse)],
-        sensors=[build_sensor(inner, warehouse)],
+        sensors=[build_sensor(inner, warehouse), seal_audit_log],
     )
     return dg.Definitions.merge(base, outer)
 

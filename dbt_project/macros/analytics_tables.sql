@@ -13,6 +13,9 @@ create table if not exists {{ table }} (
                 {%- endfor %}
     primary key ({{ source.meta.primary_key | join(', ') }})
 );
+                {%- if has_function('access.protect(regclass)') %}
+select access.protect('{{ table }}');
+                {%- endif %}
             {%- endif %}
             {%- for column in source.columns.values() if found and column.name not in found %}
 alter table {{ table }} add column if not exists {{ column.name }} {{ column.data_type }};

@@ -27,5 +27,6 @@
 
 {# How long after its newest event a feed is overdue. #}
 {% macro overdue_after(feed) -%}
-    (select expected_every + grace from {{ source('raw', 'feeds') }} where feed = '{{ feed }}')
+    {%- set seconds = graph.sources['source.' ~ project_name ~ '.raw.' ~ feed].config.meta.overdue_after_seconds if execute else 0 -%}
+    interval '{{ seconds }} seconds'
 {%- endmacro %}

@@ -18,11 +18,15 @@ from rich.console import Console
 from rich.table import Table
 
 from ingestion.sample import VERSION, write_sample
+from orchestration.access.logins import judge, lift, make_login
+from orchestration.access.rules import read_rules
 from orchestration.commands.run import PipelineResult, run_pipeline
-from orchestration.warehouse.connection import open_warehouse, without_password
+from orchestration.warehouse.connection import administrator_url, open_warehouse, without_password
+from orchestration.warehouse.preflight import with_login
 from orchestration.warehouse.settings import ROOT, Settings, read_settings
 
 CUSTOMERS, MONTHS, SEED = 2000, 15, 1
+ANALYST = "demo_analyst"
 
 LAYERS = {
     "raw": "select coalesce(sum(rows_loaded), 0) from raw.load_ledger",
@@ -33,8 +37,8 @@ QUESTIONS = (
      "analytics.provider_daily_summary join core.dim_provider using (provider_id) group by 1 order by 2 desc;"),
     ("Which plans are paid for?", "select plan_name, count(*) as services from core.dim_service_current "
      "join core.dim_service_plan_current using (plan_id) where service_status = 'active' group by 1 order by 2 desc;"),
-    ("What was wrong with the files?", "select feed, reasons[1] as reason, count(*) from raw.quarantine "
-     "group by 1, 2 order by 3 desc limit 10;"),
+    ("Which checks found something?", "select table_name, check_name, severity, rows_failed from "
+     "dashboards.data_quality where rows_failed > 0 order by rows_failed desc limit 10;"),
 )  # fmt: skip
 
 
@@ -103,10 +107,23 @@ def write_service_file(settings: Settings, url: str) -> Path:
     return path
 
 
+def analysts_url(settings: Settings, url: str) -> str | None:
+    """The connection of an analyst's login, made with a new password; none where this server lets us make no roles."""
+    with psycopg.connect(administrator_url(settings), autocommit=True) as connection:
+        if not lift(connection):
+            return None
+        rules = read_rules()
+        login = judge(rules, ANALYST, "analyst", {})
+        password, _ = make_login(connection, rules, login, is_allowed=True)
+    return with_login(url, ANALYST, password)
+
+
 def _print_next(console: Console, settings: Settings, url: str) -> None:
     service = write_service_file(settings, url)
     shown = service.relative_to(ROOT) if service.is_relative_to(ROOT) else service
-    console.print("[bold]Connect[/bold] (the password is in that file; BI tools: the same host, port and user)")
+    console.print(
+        "[bold]Connect as an analyst[/bold] (the password is in that file; BI tools: the same host, port and user)"
+    )
     console.print(f"  PGSERVICEFILE={shown} psql service=warehouse", soft_wrap=True)
     console.print(f"  {without_password(url)}", soft_wrap=True)
     console.print("[bold]Watch and repair runs[/bold]\n  make ui")
@@ -135,6 +152,6 @@ def main(arguments: list[str]) -> int:
     if result.problem:
         print(f"FAILED (run {result.run_id}): {result.problem}", file=sys.stderr)
         return 1
-    _print_next(console, settings, url)
+    _print_next(console, settings, analysts_url(settings, url) or url)
     console.print(f"AS_OF {settings.as_of_at().isoformat()}; all of it took {time.monotonic() - begun:.0f} s.")
     return 0

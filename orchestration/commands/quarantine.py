@@ -13,6 +13,7 @@ from uuid import UUID
 import psycopg
 
 from ingestion.replay import export_quarantine
+from orchestration.access.audit import record_access
 from orchestration.warehouse.connection import open_warehouse
 from orchestration.warehouse.settings import read_settings
 
@@ -26,6 +27,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     with psycopg.connect(open_warehouse(read_settings()).url) as connection:
         rows = export_quarantine(connection, options.feed, options.out, options.load_id)
+        record_access(connection, f"raw.quarantine of {options.feed}", "correction of refused rows", rows)
     print(f"{rows} rows in {options.out}; correct them, then: make replay FEED={options.feed} FILE={options.out}",
           file=sys.stderr)  # fmt: skip
     return 0

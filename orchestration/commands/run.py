@@ -49,12 +49,8 @@ def overrides_of(settings: Settings, warehouse: Warehouse) -> dict[str, str]:
         "DAGSTER_STORAGE_URL": warehouse.dagster_storage_url,
         "WAREHOUSE_FOLDER": str(settings.warehouse_folder),
         "LANDING_DIR": str(settings.landing_dir),
-        "REPORTING_TIME_ZONE": settings.reporting_time_zone,
-        "REPORTING_CURRENCY": settings.reporting_currency,
         "PII_KEY_FILE": str(settings.pii_key_file),
-        "MAX_BAD_ROW_SHARE": str(settings.max_bad_row_share),
-        "MAX_VANISHING_SHARE": str(settings.max_vanishing_share),
-        "LANDING_QUIET_SECONDS": str(settings.landing_quiet_seconds),
+        **settings.shown(),
     }
     return values | ({"AS_OF": settings.as_of.isoformat()} if settings.as_of else {})
 

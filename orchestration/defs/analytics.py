@@ -10,6 +10,7 @@ import dagster as dg
 import pandas as pd
 import psycopg
 
+from orchestration.access.audit import begin_run, record_run
 from orchestration.analytics.daily_summary import MEASURES, MODEL_VERSION, plot_data_per_day, summarise_days
 from orchestration.defs.resources import WarehouseResource
 
@@ -94,6 +95,7 @@ def provider_daily_summary(context: dg.AssetExecutionContext, warehouse: Warehou
     """One row per provider and local day: data, voice, services with usage, billed amount and tickets opened."""
     as_of_date = (warehouse.as_of(dict(context.run.tags)) - pd.Timedelta(microseconds=1)).date()
     with psycopg.connect(warehouse.url) as connection:
+        begin_run(connection, context.run.run_id)
         connection.execute(_TABLE)
         frames = {name: _frame(connection, query, as_of_date) for name, query in _QUERIES.items()}
         names: dict[str, str] = dict(
@@ -101,6 +103,7 @@ def provider_daily_summary(context: dg.AssetExecutionContext, warehouse: Warehou
         )
         summary = summarise_days(**frames)
         changed, removed = _write(connection, summary, as_of_date)
+        record_run(connection, "analytics.provider_daily_summary", changed + removed)
     return dg.MaterializeResult(
         metadata={
             "rows": len(summary),

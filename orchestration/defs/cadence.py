@@ -29,7 +29,7 @@ def cadence_selection(cadence: str) -> dg.AssetSelection:
     if cadence == DAILY:
         return dg.AssetSelection.all() - monthly.downstream()
     tagged = dg.AssetSelection.tag(cadence, "")
-    return dg.AssetSelection.groups("ingest") | (facts_selection() | tagged).upstream()
+    return dg.AssetSelection.groups("ingest", "access") | (facts_selection() | tagged).upstream()
 
 
 def assets_of(definitions: dg.Definitions, cadence: str) -> set[dg.AssetKey]:

@@ -81,6 +81,7 @@ def _variables(
         "reporting_currency": settings.reporting_currency,
         "windows": dict(spans),
         "project_fingerprint": project_fingerprint(),
+        "run_id": context.run.run_id,
     }
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 import dagster as dg
 import psycopg
 
+from orchestration.access.audit import begin_run
 from orchestration.analytics.coverage import MODEL_VERSION as COVERAGE_VERSION
 from orchestration.analytics.coverage_history import COLUMNS as COVERAGE_COLUMNS
 from orchestration.analytics.coverage_history import Block, ElementVersion, History, ServiceVersion, Zone, coverage_rows
@@ -75,6 +76,7 @@ _SERVED = f"""
 def zone_coverage(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
     """One row per zone, provider and day (24 month ends and AS_OF): area, blocks and customers covered, overlap."""
     with psycopg.connect(warehouse.url) as connection:
+        begin_run(connection, context.run.run_id)
         return dg.MaterializeResult(metadata=fill_zone_coverage(connection, warehouse.as_of(dict(context.run.tags))))
 
 
@@ -87,6 +89,7 @@ def zone_coverage(context: dg.AssetExecutionContext, warehouse: WarehouseResourc
 def topology_risk(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
     """One row per element and link: what loses its path to the core if it fails, who is behind it, ways besides."""
     with psycopg.connect(warehouse.url) as connection:
+        begin_run(connection, context.run.run_id)
         return dg.MaterializeResult(metadata=fill_topology_risk(connection, warehouse.as_of(dict(context.run.tags))))
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import dagster as dg
+import psycopg
 
+from orchestration.access.audit import remember_settings, seal
 from orchestration.defs.cadence import assets_of, cadence_of
 from orchestration.defs.resources import AS_OF_TAG, PipelineLock, WarehouseResource
 from orchestration.defs.stages import FACTS_STAGE, PARENT_TAG, STAGES, StageOutcome, run_stage
@@ -81,6 +83,8 @@ def start(context: dg.OpExecutionContext, warehouse: WarehouseResource, pipeline
     for notice in warehouse.open().notice:
         context.log.warning(notice)
     pipeline_lock.take(warehouse.url)
+    with psycopg.connect(warehouse.url) as connection:
+        remember_settings(connection, warehouse.settings().shown())
     context.instance.add_run_tags(context.run_id, {PROCESS_TAG: this_process()})
     for run_id in reap_orphans(context.instance):
         context.log.warning(f"Run {run_id} had lost its process; it is marked as failed.")
@@ -92,6 +96,7 @@ def start(context: dg.OpExecutionContext, warehouse: WarehouseResource, pipeline
 def verdict(context: dg.OpExecutionContext, progress: Progress, warehouse: WarehouseResource) -> None:
     failures = [str(failure) for outcome in progress.outcomes for failure in outcome.failures]
     not_built = [name for outcome in progress.outcomes for name in outcome.not_built]
+    context.log.info(f"{seal(warehouse.url)} entries of the audit log sealed")
     context.log.info(f"stages: {', '.join(f'{o.stage} {o.run_id}' for o in progress.outcomes)}")
     if failures or not_built:
         consequence = f" Not built because of it: {', '.join(not_built)}." if not_built else ""

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import psycopg
 
+from orchestration.access.audit import record_run
+
 _COLUMNS = """
     select attribute.attname, coalesce(attribute.attnum = any(key.conkey), false)
     from pg_attribute as attribute
@@ -48,4 +50,5 @@ def replace_rows(
     removed = connection.execute(
         f"delete from {table} as kept where not exists (select 1 from computed where {same})".encode()
     ).rowcount
+    record_run(connection, table, changed + removed)
     return changed, removed

@@ -15,7 +15,7 @@ from orchestration.windows import WINDOWED_FACTS, facts_of
 PARENT_TAG = "telecom/parent_run"
 GUARD_PREFIX = "guard_"
 # Stages in order. Models that stand on the facts of the windows come after these.
-STAGES = ("ingest", "transform", "facts", "derived", "analytics", "marts")
+STAGES = ("ingest", "transform", "facts", "derived", "analytics", "marts", "access")
 FACTS_STAGE = "facts"
 _MODELS = ("reference", "staging", "intermediate", "core")
 
@@ -59,6 +59,7 @@ def stage_selection(stage: str) -> dg.AssetSelection:
         "derived": (models & facts.downstream()) - facts,
         "analytics": dg.AssetSelection.groups("analytics"),
         "marts": dg.AssetSelection.groups("dashboards"),
+        "access": dg.AssetSelection.groups("access"),
     }
     return selections[stage]
 

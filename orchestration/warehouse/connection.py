@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg import sql
 
+from orchestration.access.applying import prepare_access
+from orchestration.access.pipeline_login import give_database, pipeline_url
 from orchestration.warehouse.preflight import (
     WarehouseError,
     check_dagster_storage,
@@ -43,7 +45,15 @@ def _start_embedded(settings: Settings) -> tuple[str, list[str]]:
         notice.append(f"The server had not been shut down; PostgreSQL recovered in {report.seconds:.1f} s.")
     if report.moved_to_port:
         notice.append(f"Another program has the server's port; it listens on port {report.moved_to_port} from now on.")
-    return server.url("warehouse"), notice
+    administrator_url = server.url("warehouse")
+    url = pipeline_url(administrator_url, settings.warehouse_folder / "pipeline_password", "warehouse")
+    give_database(administrator_url, DAGSTER_DATABASE)
+    return url, [*notice, *prepare_access(url, administrator_url)]
+
+
+def administrator_url(settings: Settings) -> str:
+    """A connection that may make roles: the embedded server's own user, else whatever WAREHOUSE_URL's login may."""
+    return settings.warehouse_url or EmbeddedServer(settings.warehouse_folder).url("warehouse")
 
 
 def _dagster_database(warehouse_url: str) -> str:
@@ -79,6 +89,7 @@ def open_warehouse(settings: Settings) -> Warehouse:
     if not url:
         url, notice = _start_embedded(settings)
     check_warehouse("WAREHOUSE_URL", url)
+    notice += prepare_access(url)
     if settings.dagster_storage_url:
         check_dagster_storage("DAGSTER_STORAGE_URL", settings.dagster_storage_url)
     storage = settings.dagster_storage_url or _dagster_database(url)

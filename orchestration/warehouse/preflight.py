@@ -51,6 +51,11 @@ def with_database(url: str, database: str) -> str:
     return _url({**_parts(url), "dbname": database})
 
 
+def with_login(url: str, login: str, password: str) -> str:
+    """The URL of another login on the same database."""
+    return _url({**_parts(url), "user": login, "password": password})
+
+
 def check_form(name: str, url: str) -> None:
     """Raises WarehouseError where the URL has not the form of one, without repeating any of it.
 

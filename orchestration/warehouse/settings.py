@@ -50,6 +50,16 @@ class Settings:
     max_vanishing_share: float
     landing_quiet_seconds: float
 
+    def shown(self) -> dict[str, str]:
+        """What changes figures and is no secret: without addresses, which hold passwords, and without AS_OF."""
+        return {
+            "REPORTING_TIME_ZONE": self.reporting_time_zone,
+            "REPORTING_CURRENCY": self.reporting_currency,
+            "MAX_BAD_ROW_SHARE": str(self.max_bad_row_share),
+            "MAX_VANISHING_SHARE": str(self.max_vanishing_share),
+            "LANDING_QUIET_SECONDS": str(self.landing_quiet_seconds),
+        }
+
     def as_of_at(self, now: datetime | None = None) -> datetime:
         """AS_OF in UTC; without it the end of yesterday, that is the start of today, in the reporting time zone."""
         if self.as_of is not None:

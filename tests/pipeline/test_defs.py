@@ -21,7 +21,7 @@ def defs(tmp_path_factory):
 
 def test_jobs(defs):
     assert sorted(job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")) == [
-        "freshness", "stage_analytics", "stage_derived", "stage_facts", "stage_ingest", "stage_marts",
+        "freshness", "stage_access", "stage_analytics", "stage_derived", "stage_facts", "stage_ingest", "stage_marts",
         "stage_transform", "warehouse",
     ]  # fmt: skip
 

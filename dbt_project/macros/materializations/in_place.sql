@@ -20,9 +20,11 @@
     {%- do fill_aside(aside, query, columns, key) -%}
     {%- if kind is none -%}
         {%- do execute_sql("create table " ~ target ~ " (like " ~ aside ~ " including all excluding indexes)") -%}
+        {%- do protect_new(target) -%}
     {%- endif -%}
     {%- if kind is not none -%} {%- do loosen_shape(target, aside) -%} {%- endif -%}
     {%- set changed = 0 if flags.EMPTY else replace_rows(target, aside, columns, key, is_open('old', open_from)) -%}
+    {%- do record_run(target, changed) -%}
     {%- do remember_build(newest, open_from) -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do finish_table(target, aside, changed, kind is none) -%}
@@ -40,6 +42,7 @@
     {%- if not is_new -%} {%- do commit_transaction() -%} {%- endif -%}
     {%- do tighten_shape(target, aside) -%}
     {%- do sync_indexes(target) -%}
+    {%- do protect(target) -%}
     {%- do apply_grants(target, config.get('grants'), should_revoke=not is_new) -%}
     {%- do persist_docs(target, model) -%}
     {%- do commit_transaction() -%}

@@ -31,7 +31,9 @@
     {%- set aside = create_aside(target, sql) -%}
     {%- set columns = shape_of(aside) -%}
     {%- do partitioning.update({'type': (columns | selectattr('name', 'equalto', partitioning.column) | first).type}) -%}
-    {%- if kind is none -%} {%- do create_partitioned(target, aside, partitioning) -%}
+    {%- if kind is none -%} 
+        {%- do create_partitioned(target, aside, partitioning) -%}
+        {%- do protect_new(target) -%}
     {%- else -%}
         {%- do refuse_rows_in_default(target) -%}
         {%- do loosen_shape(target, aside) -%}

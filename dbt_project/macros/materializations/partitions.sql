@@ -148,6 +148,7 @@
 {%- endmacro %}
 
 {% macro record_replacement(target, leaf, way, tries, rows_out, rows_in) -%}
+    {%- do record_run(target, [rows_out, rows_in] | max) -%}
     {%- do execute_sql(
         "insert into quality.partition_replacements (table_name, partition_name, way, tries, rows_out, rows_in) values ("
         ~ [literal(target.include(database=False) | replace('"', '')), literal(leaf.identifier), literal(way), tries, rows_out,

@@ -12,6 +12,7 @@
 {% macro create_seed_aside(model, agate_table) -%}
     {%- set aside = api.Relation.create(schema='pg_temp', identifier=this.identifier, type='table') -%}
     {%- set types = model.config.column_types or {} -%}
+    {%- do begin_run() -%}
     {%- do execute_sql("drop table if exists " ~ aside) -%}
     {%- set columns -%}
         {%- for name in agate_table.column_names %}
@@ -35,7 +36,8 @@
             bindings=bindings, abridge_sql_log=True
         ) -%}
     {%- endfor -%}
-    {%- do replace_rows_without_key(this, aside, shape_of(aside), 'true') -%}
+    {%- do protect_new(this) -%}
+    {%- do record_run(this, replace_rows_without_key(this, aside, shape_of(aside), 'true')) -%}
     {%- do execute_sql("drop table " ~ aside) -%}
     {{ return('-- the rows of the file that differed') }}
 {%- endmacro %}

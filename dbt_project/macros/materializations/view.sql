@@ -14,6 +14,7 @@
     {%- set create = "create or replace view " ~ target ~ " with (security_invoker = true) as " ~ query -%}
     {%- if kind is none -%}
         {%- do execute_sql(create) -%}
+        {%- do protect_new(target) -%}
     {%- elif not flags.EMPTY and not is_same_view(target, aside) -%}
         {%- set difference = shape_difference(shape_of(target), shape_of(aside)) -%}
         {%- if difference.gone or difference.retyped -%}
@@ -23,6 +24,7 @@
         {%- endif -%}
     {%- endif -%}
     {%- do execute_sql("drop view if exists " ~ aside) -%}
+    {%- if kind is not none -%} {%- do protect(target) -%} {%- endif -%}
     {%- do apply_grants(target, config.get('grants'), should_revoke=kind is not none) -%}
     {%- do persist_docs(target, model) -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}

@@ -1,7 +1,7 @@
 {{ config(indexes=[
     {'columns': ['name_search'], 'type': 'gin'}, {'columns': ['location'], 'type': 'gist'}, {'columns': ['email']},
     {'columns': ['phone']}
-]) }}
+], post_hook="{{ create_search_customers() }}") }}
 
 -- Words of names are searched as they are written, without the stems of a language; every part may be missing.
 select

@@ -29,22 +29,31 @@ event as (
     where movement.moved_on <= calendar.as_of_date
 ),
 
-placed as (
+-- What moved before each statement, and in all: between two statements it is the difference.
+moved as (
     select
         *,
-        count(statement_number) over (
-            partition by customer_id, provider_id, currency order by event_date, statement_number nulls first
-        ) as falls_to_number
+        coalesce(sum(payment_amount) over before_it, 0) as payments_before,
+        coalesce(sum(lost_amount) over before_it, 0) as lost_before,
+        sum(payment_amount) over account as payments_in_all,
+        sum(lost_amount) over account as lost_in_all
     from event
+    window
+        account as (partition by customer_id, provider_id, currency),
+        before_it as (
+            partition by customer_id, provider_id, currency order by event_date, statement_number nulls first
+            rows between unbounded preceding and current row
+        )
 ),
 
-summed as (
+line as (
     select
         *,
-        sum(payment_amount) over falls_to as payments_amount,
-        sum(lost_amount) over falls_to as written_off_amount
-    from placed
-    window falls_to as (partition by customer_id, provider_id, currency, falls_to_number)
+        lead(payments_before, 1, payments_in_all) over account - payments_before as payments_amount,
+        lead(lost_before, 1, lost_in_all) over account - lost_before as written_off_amount
+    from moved
+    where statement_number is not null
+    window account as (partition by customer_id, provider_id, currency order by statement_number)
 )
 
 select
@@ -68,5 +77,4 @@ select
     opening_balance_amount + sum(total_amount - payments_amount - written_off_amount) over (
         partition by customer_id, provider_id, currency order by statement_number
     ) as balance_amount
-from summed
-where statement_number is not null
+from line

@@ -16,34 +16,38 @@ period as (
         billing_period_end,
         as_of_date,
         count(*) as bill_count,
+        min(issued_on) as first_issued_on,
         max(issued_on) as issued_on,
         max(due_date) as due_date,
         sum(total_amount) as total_amount,
         sum(total_amount_reporting) as total_amount_reporting,
-        sum(previous_balance_amount) as stated_previous_balance_amount
+        sum(previous_balance_amount) as stated_previous_balance_amount,
+        (array_agg(previous_balance_amount order by issued_on, bill_id))[1] as first_previous_balance_amount
     from bill
     group by customer_id, provider_id, currency, billing_period_start, billing_period_end, as_of_date
-),
-
--- Of several bills in the first period the first that was issued states the opening balance.
-opening as (
-    select distinct on (customer_id, provider_id, currency)
-        customer_id,
-        provider_id,
-        currency,
-        previous_balance_amount as opening_balance_amount
-    from bill
-    order by customer_id, provider_id, currency, issued_on, billing_period_start, billing_period_end, bill_id
 )
 
+-- The bill of an account that was issued first states the opening balance.
 select
-    period.*,
-    opening.opening_balance_amount,
+    customer_id,
+    provider_id,
+    currency,
+    billing_period_start,
+    billing_period_end,
+    as_of_date,
+    bill_count,
+    issued_on,
+    due_date,
+    total_amount,
+    total_amount_reporting,
+    stated_previous_balance_amount,
+    first_value(first_previous_balance_amount) over (
+        partition by customer_id, provider_id, currency
+        order by first_issued_on, billing_period_start, billing_period_end
+    ) as opening_balance_amount,
     row_number() over account as statement_number,
-    coalesce(lead(period.issued_on) over account, period.as_of_date) as paid_to_date
+    coalesce(lead(issued_on) over account, as_of_date) as paid_to_date
 from period
-inner join opening using (customer_id, provider_id, currency)
 window account as (
-    partition by period.customer_id, period.provider_id, period.currency
-    order by period.issued_on, period.billing_period_start, period.billing_period_end
+    partition by customer_id, provider_id, currency order by issued_on, billing_period_start, billing_period_end
 )
