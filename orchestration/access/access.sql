@@ -127,13 +127,16 @@ begin
     if row_filter = 'by_zone' then
         return case when 'zone_id' = any(keys) then 'zone_id in ' || format(scope, 'zone') end;
     end if;
-    -- What a condition asks may not be built yet: closed until the next look.
-    if not 'customer_id' = any(keys) or to_regclass('core.dim_customer') is null then
+    if not 'customer_id' = any(keys) then
         return null;
     end if;
     if row_filter = 'customer' then
         return 'customer_id = access.app_customer_id() and access.is_app_service('
             || case when 'service_id' = any(keys) then 'service_id' else 'null' end || ')';
+    end if;
+    -- What a condition asks may not be built yet: closed until the next look.
+    if to_regclass('core.dim_customer') is null then
+        return null;
     end if;
     -- A policy cannot ask its own table.
     if relation::text = 'core.dim_customer' then

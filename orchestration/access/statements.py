@@ -68,12 +68,15 @@ _FUNCTIONS = """
     where nspname = any(%(schemas)s::text[]) and grantee = 0
     union all
     select format('grant usage on schema access to %%I', role_name)
-    from unnest(%(app_roles)s::text[]) as role_name where not has_schema_privilege(role_name, 'access', 'USAGE')
+    from unnest(%(app_roles)s::text[]) as role_name inner join pg_roles on rolname = role_name
+    where not has_schema_privilege(pg_roles.oid, 'access', 'USAGE')
     union all
     select format('grant execute on function %%s to %%I', pg_proc.oid::regprocedure, role_name)
-    from unnest(%(app_roles)s::text[]) as role_name, pg_proc
+    from unnest(%(app_roles)s::text[]) as role_name
+    inner join pg_roles on rolname = role_name
+    cross join pg_proc
     where pronamespace = 'access'::regnamespace and proname in ('uuid_setting', 'app_customer_id', 'is_app_service')
-        and not exists (select from aclexplode(proacl) where grantee = to_regrole(quote_ident(role_name)))
+        and not exists (select from aclexplode(proacl) where grantee = pg_roles.oid)
 """
 _MEMBERSHIPS = """
     select format('revoke %%I from %%I', own.rolname, member.rolname)

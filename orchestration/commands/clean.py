@@ -18,26 +18,30 @@ from orchestration.warehouse.clients import run_client
 from orchestration.warehouse.server import EmbeddedServer, ServerError
 from orchestration.warehouse.settings import ROOT, Settings, SettingsError, read_settings
 
-# Every table of schema audit; of schema regulatory those with a state or status, for the rows that went out.
+# Of schema audit every table but the seals, without what each warehouse writes of itself (runs, its rules and logins as
+# they begin); of schema regulatory those with a state or status, for the rows that went out.
 _PRECIOUS = """
-select table_schema, table_name, null from information_schema.tables
-where table_schema = 'audit' and table_type = 'BASE TABLE'
+select nspname, relname, case relname
+    when 'audit_log' then $$operation <> 'RUN' and not (table_name like 'access.%' and operation = 'INSERT')$$
+    else 'true'
+end
+from pg_class join pg_namespace on pg_namespace.oid = relnamespace
+where nspname = 'audit' and relkind in ('r', 'p') and not relispartition and relname not in ('seals', 'sealed_entries')
 union all
-select table_schema, table_name, column_name from information_schema.columns
-join information_schema.tables using (table_schema, table_name)
-where table_schema = 'regulatory' and table_type = 'BASE TABLE' and column_name ~ '(state|status)$'
+select nspname, relname, format('%I::text in (''approved'', ''filed'')', attname)
+from pg_class join pg_namespace on pg_namespace.oid = relnamespace
+join pg_attribute on attrelid = pg_class.oid and attnum > 0 and not attisdropped
+where nspname = 'regulatory' and relkind in ('r', 'p') and not relispartition and attname ~ '(state|status)$'
 """
 
 
 def precious_rows(url: str) -> dict[str, int]:
-    """What must not be lost, with its number of rows: filings approved or filed, and whatever schema audit holds."""
+    """What must not be lost, with its number of rows: filings approved or filed, and what people did."""
     found: dict[str, int] = {}
     with psycopg.connect(url) as connection:
-        for schema, table, column in connection.execute(_PRECIOUS).fetchall():
-            query = sql.SQL("select count(*) from {}").format(sql.Identifier(schema, table))
-            if column:
-                query += sql.SQL(" where {}::text in ('approved', 'filed')").format(sql.Identifier(column))
-            row = connection.execute(query).fetchone()
+        for schema, table, condition in connection.execute(_PRECIOUS).fetchall():
+            name = sql.Identifier(schema, table).as_string(connection)
+            row = connection.execute(f"select count(*) from {name} where {condition}".encode()).fetchone()
             if row and row[0]:
                 found[f"{schema}.{table}"] = max(row[0], found.get(f"{schema}.{table}", 0))
     return found

@@ -48,7 +48,8 @@ def _start_embedded(settings: Settings) -> tuple[str, list[str]]:
     administrator_url = server.url("warehouse")
     url = pipeline_url(administrator_url, settings.warehouse_folder / "pipeline_password", "warehouse")
     give_database(administrator_url, DAGSTER_DATABASE)
-    return url, [*notice, *prepare_access(url, administrator_url)]
+    prepare_access(url, administrator_url)
+    return url, notice
 
 
 def administrator_url(settings: Settings) -> str:
@@ -63,9 +64,10 @@ def _dagster_database(warehouse_url: str) -> str:
         if connection.execute("select 1 from pg_database where datname = %s", [DAGSTER_DATABASE]).fetchone():
             return url
         try:
-            connection.execute(
-                sql.SQL("create database {} template template0").format(sql.Identifier(DAGSTER_DATABASE))
-            )
+            connection.execute("set role none")
+            name = sql.Identifier(DAGSTER_DATABASE)
+            connection.execute(sql.SQL("create database {} template template0").format(name))
+            connection.execute(sql.SQL("revoke all on database {} from public").format(name))
         except psycopg.errors.DuplicateDatabase:
             return url
         except psycopg.Error as error:
@@ -89,10 +91,9 @@ def open_warehouse(settings: Settings) -> Warehouse:
     if not url:
         url, notice = _start_embedded(settings)
     check_warehouse("WAREHOUSE_URL", url)
-    notice += prepare_access(url)
     if settings.dagster_storage_url:
         check_dagster_storage("DAGSTER_STORAGE_URL", settings.dagster_storage_url)
     storage = settings.dagster_storage_url or _dagster_database(url)
     if not settings.dagster_storage_url:
         check_dagster_storage("DAGSTER_STORAGE_URL is empty, so", storage)
-    return Warehouse(url, storage, notice)
+    return Warehouse(url, storage, [*notice, *prepare_access(url)])

@@ -19,6 +19,9 @@ def project(make_database, tmp_path_factory):
     found = make_project(tmp_path_factory.mktemp("project") / "project", url)
     prepare(found)
     assert prepare_access(url) == []
+    found.do("set role none", "alter schema world owner to warehouse_owner", *(
+        f"alter table world.{name} owner to warehouse_owner" for name in ("things", "events", "statements")
+    ))  # fmt: skip
     found.do(
         "insert into access.classes values ('core.dim_thing', 'customers', false),"
         " ('core.thing_view', 'customers', false),"
