@@ -152,15 +152,23 @@ as $$
     values (table_name, run_id, 'RUN', jsonb_build_object('rows_changed', rows_changed), 'internal')
 $$;
 
+-- Until when everything is sealed: no transaction stays open for a week.
+create or replace function audit.settled_until() returns timestamptz
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$ select coalesce(max(sealed_at) - interval '7 days', '-infinity') from audit.seals $$;
+
 -- Entries that are committed and in no seal yet.
-create or replace view audit.unsealed as
-select entry.audit_id as entry_id, entry.entry_hash, entry.changed_at as entered_at
+create or replace view audit.unsealed with (security_invoker = true) as
+select entry.audit_id as entry_id, entry.entry_hash
 from audit.audit_log as entry
-where not exists (select from audit.sealed_entries where sealed_entries.entry_id = entry.audit_id)
+where entry.changed_at > audit.settled_until()
+    and not exists (select from audit.sealed_entries where sealed_entries.entry_id = entry.audit_id)
 union all
-select entry.access_id, entry.entry_hash, entry.accessed_at
+select entry.access_id, entry.entry_hash
 from audit.access_log as entry
-where not exists (select from audit.sealed_entries where sealed_entries.entry_id = entry.access_id);
+where entry.accessed_at > audit.settled_until()
+    and not exists (select from audit.sealed_entries where sealed_entries.entry_id = entry.access_id);
 
 -- Members of a seal in the order of their ids, which is not that of their transactions.
 create or replace function audit.hash_of_members(ids uuid[], hashes bytea[]) returns bytea
@@ -217,9 +225,10 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     with entry as (
-        select audit_id as entry_id, entry_hash, audit.hash_of(audit_log) as true_hash from audit.audit_log
+        select audit_id as entry_id, changed_at as entered_at, entry_hash, audit.hash_of(audit_log) as true_hash
+        from audit.audit_log
         union all
-        select access_id, entry_hash, audit.hash_of(access_log) from audit.access_log
+        select access_id, accessed_at, entry_hash, audit.hash_of(access_log) from audit.access_log
     ),
     chained as (
         select seals, seals.*, (
@@ -238,6 +247,11 @@ as $$
     from audit.sealed_entries as sealed
     left join entry on entry.entry_id = sealed.entry_id
     where entry.entry_hash is distinct from sealed.entry_hash
+    union all
+    select 'entry ' || entry_id, 'it claims to be older than seals that do not hold it'
+    from entry
+    where entered_at <= audit.settled_until()
+        and not exists (select from audit.sealed_entries where sealed_entries.entry_id = entry.entry_id)
     union all
     select 'seal ' || seal_number, case
         when seal_number <> number_before + 1 then 'the seals before it, from ' || number_before + 1 || ' on, are gone'
@@ -281,6 +295,9 @@ grant usage on schema audit to {owner};
 grant insert (table_name, record_id, operation, old_values, new_values, customer_id, provider_id, data_sensitivity)
     on audit.audit_log to {owner};
 grant insert (what, reason, rows_read) on audit.access_log to {owner};
+-- Sealing needs to see that an entry is there and its hash, not what it says.
+grant select (audit_id, changed_at, entry_hash) on audit.audit_log to {owner};
+grant select (access_id, accessed_at, entry_hash) on audit.access_log to {owner};
 grant select on audit.unsealed, audit.seals, audit.sealed_entries to {owner};
 grant insert on audit.seals, audit.sealed_entries to {owner};
 grant execute on all functions in schema audit to {owner};

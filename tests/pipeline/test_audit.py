@@ -198,6 +198,8 @@ def test_the_chain_shows_what_was_altered_removed_or_inserted(owner, administrat
         "delete from audit.sealed_entries where entry_id ="
         " (select min(entry_id::text)::uuid from audit.sealed_entries)":
             ["its entries are not those"],
+        "insert into audit.audit_log (table_name, record_id, operation, data_sensitivity, changed_at)"
+        " values ('x', 'x', 'INSERT', 'public', now() - interval '30 days')": ["claims to be older"],
         "update audit.seals set entries_count = 7 where seal_number = 1": ["its content is not what its hash says"],
         "with gone as (delete from audit.sealed_entries where seal_number = 1)"
         " delete from audit.seals where seal_number = 1": ["on, are gone", "does not follow"],
