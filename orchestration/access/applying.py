@@ -71,6 +71,13 @@ _PGAUDIT = """do $pgaudit$ begin
 end $pgaudit$"""
 
 
+# Who is in the way of a swap is named by what its session asks. Where it cannot be granted, by name only.
+_SEES_SESSIONS = """do $sees$ begin
+    grant pg_read_all_stats to {owner};
+exception when insufficient_privilege then null;
+end $sees$"""
+
+
 def administrators_statements(connection: psycopg.Connection, rules: Rules, login: str) -> list[str]:
     """What only a login may do that makes roles: the roles, the pipeline's place among them, and the audit trail.
 
@@ -82,7 +89,7 @@ def administrators_statements(connection: psycopg.Connection, rules: Rules, logi
         "database": sql.Identifier(connection.info.dbname),
     }  # fmt: skip
     own = [
-        _PGAUDIT,
+        _PGAUDIT, _SEES_SESSIONS,
         "grant {owner} to {login}", "alter role {login} in database {database} set role to {owner}",
         "grant {keeper} to session_user", "create schema if not exists audit authorization {keeper}",
         "set local check_function_bodies to off", "set local role {keeper}",

@@ -49,8 +49,6 @@ def _make_login(administrator_url: str, password: str) -> None:
                 sql.Identifier(login.name), sql.Literal(verifier_of(connection, login.name, password))
             )
         )
-        # Names of sessions that hold a lock are in the words of a swap that found no room.
-        connection.execute(sql.SQL("grant pg_read_all_stats to {}").format(sql.Identifier(login.name)))
 
 
 def pipeline_url(administrator_url: str, password_file: Path, database: str) -> str:
