@@ -13,7 +13,7 @@ create table if not exists {{ table }} (
                 {%- endfor %}
     primary key ({{ source.meta.primary_key | join(', ') }})
 );
-                {%- if has_function('access.protect(regclass)') %}
+                {%- if has_access() %}
 select access.protect('{{ table }}');
                 {%- endif %}
             {%- endif %}

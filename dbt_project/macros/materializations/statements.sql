@@ -38,8 +38,9 @@
 {# One build of a model at a time, whoever runs it: the next one waits, at most ten minutes. Held until unlock_model or,
    if the build fails, the end of dbt's session. #}
 {% macro lock_model(relation) -%}
-    {%- do begin_run() -%}
-    {%- do execute_sql("select set_config('lock_timeout', '10min', true)") -%}
+    {%- do execute_sql(
+        "select set_config('lock_timeout', '10min', true), set_config('warehouse.run_id', " ~ literal(run_id()) ~ ", false)"
+    ) -%}
     {%- do execute_sql("select pg_advisory_lock(hashtextextended('dbt ' || " ~ literal(relation.include(database=False)) ~ ", 0))") -%}
     {%- do commit_transaction() -%}
 {%- endmacro %}
