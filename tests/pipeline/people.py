@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from orchestration.access.logins import judge, make_login
+from orchestration.access.logins import drop_login, judge, make_login
 from orchestration.access.rules import read_rules
 from orchestration.warehouse.preflight import with_login
 
@@ -32,6 +32,13 @@ class People:
                 assert login.role.name == role
                 self.passwords[name], _ = make_login(connection, read_rules(), login, is_allowed=True)
         return with_login(self.url, name, self.passwords[name])
+
+    def leave(self) -> None:
+        """Takes the logins away: they belong to the server, and other tests look at its roles."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("set role none")
+            for name in self.passwords:
+                drop_login(connection, name)
 
     @contextmanager
     def session(self, role: str, **options):

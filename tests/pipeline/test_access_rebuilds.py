@@ -1,6 +1,7 @@
 """Rules stay with a table through every way in which it is rebuilt, and a new one is never seen without them."""
 
 import threading
+from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -40,8 +41,10 @@ def project(make_database, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def people(project) -> People:
-    return People(project.url, {"provider": [], "zone": []})
+def people(project) -> Iterator[People]:
+    found = People(project.url, {"provider": [], "zone": []})
+    yield found
+    found.leave()
 
 
 def rights(project, people) -> list:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -13,14 +14,16 @@ SEARCHERS = ("admin", "support", "billing", "marketing")
 
 
 @pytest.fixture(scope="module")
-def people(built_warehouse) -> People:
+def people(built_warehouse) -> Iterator[People]:
     (provider,), (zone,) = (
         built_warehouse.ask(
             f"select {column}::text from core.dim_service group by 1 having count(*) > 5 order by count(*), 1 limit 1"
         )[0]
         for column in ("provider_id", "zone_id")
     )
-    return People(built_warehouse.url, {"provider": [provider], "zone": [zone]})
+    found = People(built_warehouse.url, {"provider": [provider], "zone": [zone]})
+    yield found
+    found.leave()
 
 
 @pytest.fixture(scope="module")

@@ -180,6 +180,7 @@ def test_nobody_alters_an_entry_or_says_he_was_another(administrator, warehouse,
     assert people.ask("auditor", "select count(*) > 50 from audit.audit_log") == [(True,)]
     for statement in statements[:5]:
         assert people.refusal("auditor", statement).startswith("42501") == ("select" not in statement)
+    people.leave()
 
 
 def test_the_chain_shows_what_was_altered_removed_or_inserted(owner, administrator, warehouse):
