@@ -45,7 +45,7 @@ def _audit_sql(rules: Rules) -> str:
 
 
 def _access_sql() -> str:
-    return (_HERE / "access.sql").read_text(encoding="utf-8")
+    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("access.sql", "protecting.sql"))
 
 
 def _fingerprint(rules: Rules) -> str:

@@ -1,6 +1,6 @@
 """What has to be done for roles and a database to follow the rules, as statements; none where all is right.
 
-Not here: doing it (applying); relations, whose statements the database finds itself (access.sql).
+Not here: doing it (applying); relations, whose statements the database finds itself (protecting.sql).
 """
 
 from __future__ import annotations
