@@ -136,7 +136,8 @@ def test_operators_that_are_not_leakproof_wait_for_the_policy(people):
 
 def test_errors_estimates_and_statistics_tell_nothing_of_hidden_rows(people, built_warehouse):
     (hidden,) = built_warehouse.ask(
-        "select customer_id::text from core.dim_customer where customer_id not in (select customer_id from"
+        "select customer_id::text from core.dim_customer_pii where email is not null"
+        " and customer_id not in (select customer_id from"
         " core.bridge_customer_provider where provider_id = %s) limit 1", people.scopes["provider"][0])[0]  # fmt: skip
     role = "support_by_provider"
     with people.session(role) as session:
@@ -146,7 +147,6 @@ def test_errors_estimates_and_statistics_tell_nothing_of_hidden_rows(people, bui
             " and 1 / (length(email) - length(email)) > 1"
         )
         assert session.execute(probe, [hidden]).fetchone() == (0,)
-        session.execute("select count(*) from core.dim_customer_pii where (email || 'x')::text::bytea is not null")
         for view in ("pg_stats", "pg_stats_ext"):
             rows = session.execute(
                 f"select count(*) from {view} where schemaname in ('core', 'dashboards') and tablename in"
