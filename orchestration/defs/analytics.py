@@ -3,15 +3,13 @@
 Not here: the mathematics (orchestration.analytics).
 """
 
-import base64
-
-import altair as alt
 import dagster as dg
 import pandas as pd
 import psycopg
 
 from orchestration.access.audit import begin_run, record_run
 from orchestration.analytics.daily_summary import MEASURES, MODEL_VERSION, plot_data_per_day, summarise_days
+from orchestration.defs.frames import picture, read_frame
 from orchestration.defs.resources import WarehouseResource
 
 GROUP = "analytics"
@@ -45,11 +43,6 @@ _QUERIES = {
         select provider_id::text, created_date as day, count(*)::float8 as tickets_opened
         from core.fct_support_ticket where created_date <= %(day)s group by 1, 2""",
 }
-
-
-def _frame(connection: psycopg.Connection, query: str, day: object) -> pd.DataFrame:
-    cursor = connection.execute(query.encode(), {"day": day})
-    return pd.DataFrame(cursor.fetchall(), columns=[column.name for column in cursor.description or ()])
 
 
 def _write(connection: psycopg.Connection, summary: pd.DataFrame, as_of_date: object) -> tuple[int, int]:
@@ -97,11 +90,12 @@ def provider_daily_summary(context: dg.AssetExecutionContext, warehouse: Warehou
     with psycopg.connect(warehouse.url) as connection:
         begin_run(connection, context.run.run_id)
         connection.execute(_TABLE)
-        frames = {name: _frame(connection, query, as_of_date) for name, query in _QUERIES.items()}
+        frames = {name: read_frame(connection, query, {"day": as_of_date}) for name, query in _QUERIES.items()}
         names: dict[str, str] = dict(
             connection.execute("select provider_id::text, provider_name from core.dim_provider").fetchall()
         )
         summary = summarise_days(**frames)
+        chart = plot_data_per_day(summary, names)
         changed, removed = _write(connection, summary, as_of_date)
         record_run(connection, "analytics.provider_daily_summary", changed + removed)
     return dg.MaterializeResult(
@@ -109,16 +103,8 @@ def provider_daily_summary(context: dg.AssetExecutionContext, warehouse: Warehou
             "rows": len(summary),
             "rows_changed": changed,
             "rows_removed": removed,
-            "data_per_day": _picture(plot_data_per_day(summary, names)),
+            "data_per_day": picture(chart, "GB a day by provider")
+            if chart
+            else dg.MetadataValue.md("No provider has seven days yet."),
         }
     )
-
-
-def _picture(chart: alt.Chart | None) -> dg.MetadataValue:
-    """The chart as a PNG that the page of the asset shows."""
-    import vl_convert
-
-    if chart is None:
-        return dg.MetadataValue.md("No provider has seven days yet.")
-    encoded = base64.b64encode(vl_convert.vegalite_to_png(chart.to_dict(), scale=1)).decode()
-    return dg.MetadataValue.md(f"![GB a day by provider](data:image/png;base64,{encoded})")

@@ -5,12 +5,13 @@ Not here: the tables' contracts (dbt's sources of schema analytics), what is com
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import psycopg
 
 from orchestration.access.audit import record_run
 
+COMPUTED_AT = "computed_at"
 _COLUMNS = """
     select attribute.attname, coalesce(attribute.attnum = any(key.conkey), false)
     from pg_attribute as attribute
@@ -20,20 +21,26 @@ _COLUMNS = """
 
 
 def replace_rows(
-    connection: psycopg.Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
+    connection: psycopg.Connection,
+    table: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    within: Mapping[str, object] | None = None,
 ) -> tuple[int, int]:
     """Makes the table hold exactly these rows; returns how many were changed or added, and removed.
 
     Args:
         connection: in whose transaction it is done.
-        table: with a primary key, all of whose columns are given.
-        columns: names in the order of the values.
+        table: with a primary key. Its `computed_at` says when a row last changed, and is not compared.
+        columns: all of the table's but computed_at, in the order of the values.
         rows: the values.
+        within: columns and the values that all rows have there, as {"as_of_date": day}: other rows stay as they are.
     """
-    found = connection.execute(_COLUMNS.encode(), [table]).fetchall()
-    if {name for name, _ in found} != set(columns):
-        raise ValueError(f"{table} has the columns {sorted(name for name, _ in found)}, given were {sorted(columns)}")
-    key = [name for name, is_key in found if is_key]
+    found: dict[str, bool] = dict(connection.execute(_COLUMNS.encode(), [table]).fetchall())
+    is_stamped = found.pop(COMPUTED_AT, None) is not None
+    if set(found) != set(columns):
+        raise ValueError(f"{table} has the columns {sorted(found)}, given were {sorted(columns)}")
+    key = [name for name, is_key in found.items() if is_key]
     others = [name for name in columns if name not in key]
     names = ", ".join(columns)
     connection.execute("drop table if exists computed")
@@ -42,13 +49,17 @@ def replace_rows(
         for row in rows:
             copy.write_row(row)
     old, new = (", ".join(f"{side}.{name}" for name in others) for side in ("kept", "excluded"))
+    stamp, now = (f", {COMPUTED_AT}", ", clock_timestamp()") if is_stamped else ("", "")
+    restamp = f", {COMPUTED_AT} = excluded.{COMPUTED_AT}" if is_stamped else ""
     changed = connection.execute(
-        f"insert into {table} as kept ({names}) select {names} from computed on conflict ({', '.join(key)})"
-        f" do update set ({', '.join(others)}) = row({new}) where ({old}) is distinct from ({new})".encode()
+        f"insert into {table} as kept ({names}{stamp}) select {names}{now} from computed"
+        f" on conflict ({', '.join(key)}) do update set ({', '.join(others)}) = row({new}){restamp}"
+        f" where ({old}) is distinct from ({new})".encode()
     ).rowcount
     same = " and ".join(f"computed.{name} = kept.{name}" for name in key)
+    inside = "".join(f" and kept.{name} = %({name})s" for name in within or {})
     removed = connection.execute(
-        f"delete from {table} as kept where not exists (select 1 from computed where {same})".encode()
+        f"delete from {table} as kept where not exists (select 1 from computed where {same}){inside}".encode(), within
     ).rowcount
     record_run(connection, table, changed + removed)
     return changed, removed
