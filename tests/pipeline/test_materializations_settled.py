@@ -38,6 +38,14 @@ def test_nothing_changed_and_only_what_as_of_reaches_is_computed(project):
     assert mended(project, as_of="2026-08-01T05:00:00Z") == {"07", "08"}
 
 
+def test_a_table_that_somebody_dropped_is_built_whole(project):
+    before = project.ask("select * from core.event_months order by month_start_date")
+    project.do("drop table core.event_months")
+    project.build(*CHAIN, windows=[])
+    assert len(before) == 3
+    assert project.ask("select * from core.event_months order by month_start_date") == before
+
+
 def test_a_window_opens_its_month_and_those_after_it(project):
     assert mended(project, windows=[["2026-07-20", "2026-07-21"]]) == {"07", "08"}
     # The margin reaches into the month before.

@@ -13,7 +13,7 @@
 
     {%- set kind = kind_of(target) -%}
     {%- do refuse_other_kind(target, kind, ['r']) -%}
-    {%- set newest, open_from = newest_changes(), settled_before() -%}
+    {%- set newest, open_from = newest_changes(), settled_before(kind) -%}
     {%- set aside = create_aside(target, sql) -%}
     {%- set columns = shape_of(aside) -%}
     {%- set query = 'select * from (' ~ sql ~ '\n) as none_of_them where false' if flags.EMPTY else open_rows_of(sql, open_from) -%}

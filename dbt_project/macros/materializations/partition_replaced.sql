@@ -27,7 +27,7 @@
     {%- do refuse_other_kind(target, kind, ['p']) -%}
     {%- do refuse_part_of_a_whole(target, window, kind is none) -%}
     {%- do create_replacement_log() -%}
-    {%- set newest, open_from = newest_changes(), settled_before() -%}
+    {%- set newest, open_from = newest_changes(), settled_before(kind) -%}
     {%- set aside = create_aside(target, sql) -%}
     {%- set columns = shape_of(aside) -%}
     {%- do partitioning.update({'type': (columns | selectattr('name', 'equalto', partitioning.column) | first).type}) -%}

@@ -59,10 +59,11 @@ delete from quality.model_changes where change_id <= (select min(last_change_id)
     {{ return(found) }}
 {%- endmacro %}
 
-{# The first day of the periods that are computed: everything before it is settled. #}
-{% macro settled_before() -%}
+{# The first day of the periods that are computed: everything before it is settled. Of a table that is not there (any more)
+   nothing is. #}
+{% macro settled_before(kind) -%}
     {%- set settles = config.get('settles') -%}
-    {%- if not settles or should_full_refresh() or flags.EMPTY -%} {{ return('-infinity') }} {%- endif -%}
+    {%- if kind is none or not settles or should_full_refresh() or flags.EMPTY -%} {{ return('-infinity') }} {%- endif -%}
     {%- set parents = what_it_stands_on(model, settles.apart_from or []) -%}
     {%- set tables = parents | selectattr('resource_type', 'equalto', 'model') | map(attribute='name') | unique | list -%}
     {%- set feeds = parents | selectattr('resource_type', 'equalto', 'source') | map(attribute='name') | unique | list -%}
