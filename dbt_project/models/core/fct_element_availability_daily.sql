@@ -9,9 +9,14 @@
     ]
 ) }}
 
+-- Materialized is what PostgreSQL would otherwise compute at every mention.
 -- The days of an element begin with the first that its provider's network was watched on, and end with the last that is
 -- over at AS_OF. An element that is not known (yet) has the days for which samples came.
-with seen as (
+with sampled as materialized (
+    select * from {{ ref('int_availability__samples') }}
+),
+
+seen as (
     select provider_id, min(performance_date) as first_date
     from {{ ref('fct_network_performance_daily') }}
     group by provider_id
@@ -47,13 +52,13 @@ candidate as (
     ) as day
     union all
     select sample.element_id, '{{ var("reporting_time_zone") }}', sample.performance_date, '{(,)}', '{}', '{}'
-    from {{ ref('int_availability__samples') }} as sample
+    from sampled as sample
     where sample.performance_date <= {{ last_ended_day("'" ~ var("reporting_time_zone") ~ "'") }} and not exists (
         select from {{ ref('dim_network_element') }} as element where element.element_id = sample.element_id
     )
 ),
 
-dated as (
+dated as materialized (
     select
         *,
         {{ day_start('availability_date', 'time_zone') }} as day_start_at,
@@ -61,7 +66,7 @@ dated as (
     from candidate
 ),
 
-day as (
+day as materialized (
     select
         dated.availability_date,
         dated.day_start_at,
@@ -76,7 +81,7 @@ day as (
         coalesce(sample.sampled_down_seconds - sample.sampled_planned_seconds, 0) as sampled_unplanned_seconds,
         coalesce(sample.sampled_planned_seconds, 0) as sampled_planned_seconds
     from dated
-    left join {{ ref('int_availability__samples') }} as sample
+    left join sampled as sample
         on sample.element_id = dated.element_id and sample.performance_date = dated.availability_date
 ),
 
