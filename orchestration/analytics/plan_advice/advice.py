@@ -74,7 +74,7 @@ def advise(market: Market, plans: Mapping[str, Plan], parameters: Parameters) ->
         found.append(one.saving(fault, saturation))
         if fault:
             found.append(one.repair(fault))
-        elif saturation:
+        elif saturation and one.tested:
             found.append(one.faster(saturation))
     return found
 

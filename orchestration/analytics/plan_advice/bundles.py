@@ -112,9 +112,8 @@ def choose_bundles(
     lower, upper = bootstrap_interval(counted, is_tested, draws, seed)
     found, taken = [], set[int]()
     means = [total / count if count else 0.0 for total, count in zip(totals.tolist(), tested.tolist(), strict=True)]
-    for place in sorted(
-        range(len(groups)), key=lambda place: (-means[place], groups[place].plan_id, groups[place].members)
-    ):
+    ranks = [(-mean, group.plan_id, group.members) for mean, group in zip(means, groups, strict=True)]
+    for place in sorted(range(len(groups)), key=ranks.__getitem__):
         group, count = groups[place], int(tested[place])
         needed = max(minimum_yearly_saving, sum(best_alone[member] for member in group.members))
         if count and totals[place] > needed * count and not taken & set(group.members):

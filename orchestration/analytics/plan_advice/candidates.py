@@ -35,12 +35,10 @@ def may_take(
     )
 
 
-def may_fill(
-    service: Service, present: Plan, component: Plan, plans: Mapping[str, Plan], parameters: Parameters
-) -> bool:
+def may_fill(service: Service, present: Plan, part: Plan, plans: Mapping[str, Plan], parameters: Parameters) -> bool:
     """Whether a component of a bundle can take the service's place: its own plan or one that it may take."""
-    return component.plan_id == present.plan_id or may_take(
-        service, present, component, plans, parameters.minimum_speed_percentage
+    return part.plan_id == present.plan_id or may_take(
+        service, present, part, plans, parameters.minimum_speed_percentage
     )
 
 
@@ -55,7 +53,7 @@ def is_offered(service: Service, present: Plan, plan: Plan, plans: Mapping[str, 
 
 
 def is_served(service: Service, present: Plan, plan: Plan, plans: Mapping[str, Plan]) -> bool:
-    """Whether the plan's technologies reach the address: by the list of locations, else as far as the present one does."""
+    """Whether the plan's technologies reach the address: by the list of locations, else as the present one's do."""
     needed = technologies(plan, plans)
     if not needed:
         return True

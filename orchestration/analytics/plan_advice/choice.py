@@ -49,10 +49,10 @@ class Costs:
 class Choice:
     """Per service. `plan` is the advice (the present one: stay), `best` the cheapest other plan (-1: there is none).
 
-    `totals` (services x plans) are the yearly savings less the fee for leaving, summed over the tested periods, of which
-    there are `tested`; `eligible` (services x plans) what serves. `lower` and `upper` are the ends of the 95 % bootstrap
-    interval of the best one's yearly saving, in units. `confidence` is the share of tested periods in which the advice
-    would have won (nan: none was tested): those in which the change saves, for stay those in which none saves enough.
+    `totals` (services x plans) are the yearly savings less the fee for leaving, summed over the tested periods, of
+    which there are `tested`; `eligible` (services x plans) is what serves. `lower` and `upper` are the ends of the 95 %
+    bootstrap interval of the best one's yearly saving, in units. `confidence` is the share of tested periods in which
+    the advice would have won (nan: none was tested): the change saves, for stay no change saves enough.
     """
 
     plan: npt.NDArray[np.intp]

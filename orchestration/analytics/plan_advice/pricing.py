@@ -6,7 +6,7 @@ Not here: single prices (rating), which plan is chosen (choice).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -88,7 +88,7 @@ def market_costs(
     return Costs(
         np.stack([one.amount.reshape(shape) for one in found], axis=2),
         np.stack([one.is_served.reshape(shape) for one in found], axis=2),
-        recurring, is_tested, may, present, np.array(fee, dtype=np.int64),
+        np.array(recurring, dtype=np.int64), is_tested, may, present, np.array(fee, dtype=np.int64),
     )  # fmt: skip
 
 
@@ -96,27 +96,15 @@ def coming_year(service: Service, tariff: Tariff) -> int:
     """Recurring charges of the twelve periods from the next one on, less the service's discount, in millionths."""
     begins = period_of(service.as_of_day, service.bill_day)
     first = begins if begins.first_day == service.as_of_day else period_of(begins.end_day, service.bill_day)
-    return _coming_year(tariff.plan_id, _Held(tariff), service.discount, first, service.bill_day)
-
-
-class _Held:
-    """A tariff that is equal to every other: the cache's key is the plan's id."""
-
-    def __init__(self, tariff: Tariff) -> None:
-        self.tariff = tariff
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Held) and other.tariff == self.tariff
-
-    def __hash__(self) -> int:
-        return hash(self.tariff.plan_id)
+    prices = tariff.base_price, tariff.currency
+    return _coming_year(*prices, service.discount, first, service.bill_day)
 
 
 @lru_cache(maxsize=100_000)
-def _coming_year(plan_id: str, held: _Held, discount: Discount | None, first: Period, bill_day: int) -> int:
+def _coming_year(price: Fraction, currency: str, discount: Discount | None, first: Period, bill_day: int) -> int:
     total, period = Fraction(0), first
     for _ in range(PERIODS_A_YEAR):
-        part = Part(held.tariff, period.first_day, period.end_day, discount)
+        part = Part(Tariff("", "", currency, price, {}), period.first_day, period.end_day, discount)
         total += sum((Fraction(line.amount) for line in rate([part], [], period)), Fraction(0))
         period = period_of(period.end_day, bill_day)
     return int(total * MILLIONTHS)
@@ -157,8 +145,6 @@ def bundle_savings(
 
 
 def _bundle_year(service: Service, tariff: Tariff) -> int:
-    from dataclasses import replace
-
     return coming_year(replace(service, discount=None), tariff)
 
 

@@ -52,7 +52,7 @@ class Saturation:
 
 
 def find_fault(line: Line, parameters: Parameters) -> Fault | None:
-    """A fault where the mean test is under the threshold and there were tests enough; confidence is the share under it."""
+    """A fault where the mean test is under the threshold and there were tests enough."""
     count = len(line.tests)
     if count < parameters.quality_minimum_tests:
         return None

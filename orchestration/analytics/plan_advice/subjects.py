@@ -79,7 +79,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Address:
-    """Where a fixed service is: `offers` are the fastest download and upload in Mbps by technology (None: not listed)."""
+    """Where a fixed service is: `offers`: highest download and upload Mbps by technology (None: not listed)."""
 
     place: str | None = None
     offers: Mapping[int, tuple[Decimal, Decimal]] | None = None

@@ -63,24 +63,21 @@ def fault(found: Fault, advertised: Decimal | None, parameters: Parameters) -> t
         f" {number(found.measured_mbps)}{promised} Mbps, {found.percentage:.0f} % of what was advertised: under"
         f" {parameters.quality_fault_percentage} % the line has a fault. Repair it; a dearer plan would not help."
     )
-    promise = (
-        f"from {number(found.measured_mbps)} to {number(advertised)} Mbps" if advertised else "the advertised speed"
-    )
-    return reason, f"{promise} download once the fault is repaired"
+    after = f"{number(advertised)} Mbps" if advertised else "the advertised speed"
+    return reason, f"from {number(found.measured_mbps)} Mbps to {after} download once the fault is repaired"
 
 
 def saturated(found: Saturation, present: Plan, parameters: Parameters) -> str:
     return (
-        f"The busiest hour took {parameters.saturation_percentage} % or more of the {number(present.speed_mbps_down or 0)}"
-        f" Mbps of {present.name} on {found.days} of {found.observed_days} days (at most {number(found.peak_mbps)} Mbps):"
-        " the line fills its plan."
+        f"The busiest hour took {parameters.saturation_percentage} % or more of the"
+        f" {number(present.speed_mbps_down or 0)} Mbps of {present.name} on {found.days} of {found.observed_days} days"
+        f" (at most {number(found.peak_mbps)} Mbps): the line fills its plan."
     )
 
 
 def faster(plan: Plan, more: Decimal) -> str:
-    return (
-        f" {plan.name} with {number(plan.speed_mbps_down or 0)} Mbps costs {more} {plan.tariff.currency} a year more."
-    )
+    speed, currency = number(plan.speed_mbps_down or 0), plan.tariff.currency
+    return f" {plan.name} with {speed} Mbps costs {more} {currency} more in the first year."
 
 
 def speed_change(present: Plan, plan: Plan) -> str:
@@ -103,5 +100,5 @@ def bundle(plan: Plan, presents: Sequence[Plan], saving: Decimal, costs: tuple[D
     currency = plan.tariff.currency
     return (
         f"{plan.name} in the place of {names}: by the use of {months(tested)} {costs[1]} {currency} a year instead of"
-        f" {costs[0]}, {saving} less in the first year for all of them together; the saving is split by what each costs now."
+        f" {costs[0]}, {saving} less in the first year together; the saving is split by what each costs now."
     )
