@@ -55,8 +55,8 @@ class Records:
         owner = owner_of[self.service]
         kept = owner >= 0
         cell = owner[kept] * periods + self.period[kept]
-        columns = (column[kept] for column in (self.kind, self.flags, self.quantity, self.start, self.records))
-        return UsageTable(cell, *columns, cells=len(owners) * periods)
+        kind, flags, quantity = self.kind[kept], self.flags[kept], self.quantity[kept]
+        return UsageTable(cell, kind, flags, quantity, self.start[kept], self.records[kept], len(owners) * periods)
 
 
 def tested_periods(service: Service, count: int) -> list[Period]:
