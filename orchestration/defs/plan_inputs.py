@@ -32,7 +32,7 @@ _PLANS = f"""
         base_price, currency, data_allowance_gb, voice_allowance_minutes, sms_allowance, speed_mbps_down, speed_mbps_up,
         overage_price_per_gb, overage_price_per_minute, overage_price_per_sms, rating_rules::text as rating_rules,
         bundle_components::text as bundle_components, coalesce(contract_months, 0) as contract_months,
-        early_termination_fee, is_business, available_from, available_to
+        early_termination_fee, voice_service, is_business, available_from, available_to
     from core.dim_service_plan as plan
     where plan_id <> '{UNKNOWN_ID}' and plan.{_AT.format("plan")}
     order by plan_id"""
@@ -51,6 +51,8 @@ _SERVICES = f"""
         (service.activated_at at time zone service.time_zone)::date as activated_day, service.contract_end,
         service.discount_type, service.discount_value, service.discount_end,
         coalesce(customer.marketing_consent, false) as has_marketing_consent,
+        coalesce(bool_or(plan.plan_type <> 'mobile' and plan.includes ? 'data') over (partition by service.customer_id),
+            false) as has_broadband,
         coalesce(place.bdc_location_id::text, place.block_geoid) as place, place.bdc_location_id as location_id
     from core.dim_service as service
     inner join core.dim_service_plan as plan
@@ -80,27 +82,29 @@ _CELLS = """
 _TIME_ZONE = "select provider_id::text, time_zone from core.dim_provider"
 # Kinds in the order of the rating's KINDS. Sums where no rule looks at single records, else the records.
 _USE = f"""
-    with use as (
-        select tested.service, tested.period, case usage.usage_type when 'data' then 0 when 'voice' then 1 else 2 end
-                as kind,
-            (coalesce(usage.direction = 'in', false))::integer * {INCOMING}
-            + usage.is_roaming::integer * {ROAMING} as flags,
-            case usage.usage_type
-                when 'data' then usage.data_usage_bytes when 'voice' then usage.voice_seconds else usage.sms_count
-            end as quantity,
-            extract(epoch from usage.usage_timestamp at time zone tested.time_zone)::bigint as start,
-            tested.by_record
-        from core.fct_usage_event as usage
+    with event as materialized (
+        select service_id, usage_timestamp, (usage_timestamp at time zone time_zone)::date as day,
+            case usage_type when 'data' then 0 when 'voice' then 1 else 2 end as kind,
+            coalesce(direction = 'in', false)::integer * {INCOMING} + is_roaming::integer * {ROAMING} as flags,
+            case usage_type when 'data' then data_usage_bytes when 'voice' then voice_seconds else sms_count end
+                as quantity
+        from core.fct_usage_event
+        where usage_timestamp >= %(from)s::date - 1 and usage_timestamp < %(to)s::date + 2
+    ),
+
+    use as (
+        select tested.service, tested.period, event.kind, event.flags, event.quantity, event.usage_timestamp,
+            tested.time_zone, tested.by_record[event.kind + 1] as by_record
+        from event
         inner join tested_use as tested
-            on tested.service_id = usage.service_id
-            and (usage.usage_timestamp at time zone usage.time_zone)::date >= tested.first_day
-            and (usage.usage_timestamp at time zone usage.time_zone)::date < tested.end_day
-        where usage.usage_timestamp >= %(from)s::date - 1 and usage.usage_timestamp < %(to)s::date + 2
+            on tested.service_id = event.service_id and tested.first_day <= event.day and event.day < tested.end_day
     )
 
-    select service, period, kind, flags, quantity, start, 1 as records from use where by_record[kind + 1]
+    select service, period, kind, flags, quantity,
+        extract(epoch from usage_timestamp at time zone time_zone)::bigint as start, 1 as records
+    from use where by_record
     union all
-    select service, period, kind, flags, sum(quantity)::bigint, 0, count(*) from use where not by_record[kind + 1]
+    select service, period, kind, flags, sum(quantity)::bigint, 0, count(*) from use where not by_record
     group by 1, 2, 3, 4
     order by 1, 2, 3, 4, 6, 5"""
 _TESTS = """
@@ -140,8 +144,8 @@ def read_subjects(connection: psycopg.Connection, as_of: datetime) -> Subjects:
 
 
 def _plan(row: Mapping[str, object]) -> Plan:
-    names = ("provider_id", "plan_type", "technology_code", "speed_mbps_down", "speed_mbps_up", "is_business",
-             "early_termination_fee", "contract_months", "available_from", "available_to")  # fmt: skip
+    names = ("provider_id", "plan_type", "technology_code", "speed_mbps_down", "speed_mbps_up", "voice_service",
+             "is_business", "early_termination_fee", "contract_months", "available_from", "available_to")  # fmt: skip
     return Plan(tariff_from(row), **{name: row[name] for name in names})  # type: ignore[arg-type]
 
 
@@ -149,7 +153,7 @@ def _service(
     row: Mapping[str, object], offers: Mapping[tuple[str, int], Mapping[int, tuple[Decimal, Decimal]]]
 ) -> Service:
     names = ("service_id", "customer_id", "provider_id", "zone_id", "plan_id", "is_business", "as_of_day", "bill_day",
-             "activated_day", "contract_end", "has_marketing_consent")  # fmt: skip
+             "activated_day", "contract_end", "has_marketing_consent", "has_broadband")  # fmt: skip
     return Service(
         **{name: row[name] for name in names},  # type: ignore[arg-type]
         discount=discount_from(row),

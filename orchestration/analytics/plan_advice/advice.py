@@ -74,7 +74,7 @@ def advise(market: Market, plans: Mapping[str, Plan], parameters: Parameters) ->
         found.append(one.saving(fault, saturation))
         if fault:
             found.append(one.repair(fault))
-        elif saturation and one.tested:
+        elif saturation and one.tested >= parameters.minimum_tested_periods:
             found.append(one.faster(saturation))
     return found
 
@@ -124,13 +124,13 @@ class _One:
 
     def saving(self, fault: Fault | None, saturation: Saturation | None) -> Advice:
         choice, index, tested = self.market.choice, self.index, self.tested
-        share = None if not tested else score(float(choice.confidence[index]))
+        share = None if tested < self.parameters.minimum_tested_periods else score(float(choice.confidence[index]))
         best = int(choice.best[index])
         net = cents(mean_amount(choice.totals[index, best], tested)) if best >= 0 else NOTHING
         if choice.plan[index] != best:
             other = self.market.plans[best] if best >= 0 else None
-            served, minimum = int(choice.eligible[index].sum()), self.parameters.minimum_yearly_saving
-            reason = words.stay(self.present, other, net, minimum, served, tested)
+            served = int(choice.eligible[index].sum())
+            reason = words.stay(self.present, other, net, served, tested, self.parameters)
             return self._row("saving", "stay", reason, "none: nothing changes", share)
         plan = self.market.plans[best]
         own = int(self.market.costs.present[index])

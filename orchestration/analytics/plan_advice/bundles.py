@@ -14,7 +14,7 @@ from itertools import islice, product
 import numpy as np
 import numpy.typing as npt
 
-from orchestration.analytics.plan_advice.candidates import is_offered, may_fill
+from orchestration.analytics.plan_advice.candidates import is_offered, may_fill, technologies
 from orchestration.analytics.plan_advice.choice import bootstrap_interval
 from orchestration.analytics.plan_advice.subjects import Parameters, Plan, Service
 
@@ -79,11 +79,13 @@ def _groups(
         ]
         slots += [fits] * int(quantity)
     ways = (tuple(sorted(way)) for way in islice(product(*slots), _MOST_WAYS) if len(set(way)) == len(way) > 1)
-    return [Group(bundle.plan_id, way) for way in ways if _is_one_place([services[member] for member in way])]
+    return [Group(bundle.plan_id, way) for way in ways if _is_one_place([services[member] for member in way], plans)]
 
 
-def _is_one_place(services: Sequence[Service]) -> bool:
-    return len({service.address.place for service in services} - {None}) <= 1
+def _is_one_place(services: Sequence[Service], plans: Mapping[str, Plan]) -> bool:
+    """Whether those that a technology must reach are at one address, as far as it is known."""
+    wired = [service for service in services if technologies(plans[service.plan_id], plans)]
+    return len({service.address.place for service in wired} - {None}) <= 1
 
 
 def choose_bundles(
@@ -94,6 +96,7 @@ def choose_bundles(
     minimum_yearly_saving: int,
     draws: int,
     seed: int,
+    minimum_tested: int = 1,
 ) -> list[BundleChoice]:
     """The groups worth having, the best first; no service stands in two.
 
@@ -105,6 +108,7 @@ def choose_bundles(
         minimum_yearly_saving: in millionths.
         draws: of the bootstrap.
         seed: of the draws.
+        minimum_tested: periods that must count.
     """
     tested = is_tested.sum(axis=1)
     counted = np.where(is_tested, saved, 0)
@@ -116,7 +120,7 @@ def choose_bundles(
     for place in sorted(range(len(groups)), key=ranks.__getitem__):
         group, count = groups[place], int(tested[place])
         needed = max(minimum_yearly_saving, sum(best_alone[member] for member in group.members))
-        if count and totals[place] > needed * count and not taken & set(group.members):
+        if count >= max(minimum_tested, 1) and totals[place] > needed * count and not taken & set(group.members):
             taken |= set(group.members)
             share = float((counted[place][is_tested[place]] > 0).mean())
             found.append(

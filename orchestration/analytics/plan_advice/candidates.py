@@ -10,6 +10,8 @@ from decimal import Decimal
 
 from orchestration.analytics.plan_advice.subjects import Parameters, Plan, Service, bdc_technology
 
+OVER_THE_TOP = "voip_over_the_top"
+
 
 def technologies(plan: Plan, plans: Mapping[str, Plan]) -> frozenset[int]:
     """The technologies that must reach the address: a bundle's are those of its components; mobile plans need none."""
@@ -53,10 +55,14 @@ def is_offered(service: Service, present: Plan, plan: Plan, plans: Mapping[str, 
 
 
 def is_served(service: Service, present: Plan, plan: Plan, plans: Mapping[str, Plan]) -> bool:
-    """Whether the plan's technologies reach the address: by the list of locations, else as the present one's do."""
+    """Whether the plan's technologies reach the address: by the list of locations, else as the present one's do.
+
+    Calls over the top reach it where the customer has broadband.
+    """
     needed = technologies(plan, plans)
     if not needed:
-        return True
+        is_new_over_the_top = OVER_THE_TOP == plan.voice_service != present.voice_service
+        return service.has_broadband or not is_new_over_the_top
     if service.address.offers is None:
         return needed <= technologies(present, plans)
     return all(

@@ -65,7 +65,7 @@ class Choice:
     confidence: Floats
 
 
-def choose(costs: Costs, minimum_yearly_saving: int, draws: int, seed: int) -> Choice:
+def choose(costs: Costs, minimum_yearly_saving: int, draws: int, seed: int, minimum_tested: int = 1) -> Choice:
     """The advice for every service: the cheapest plan that serves it, or to stay unless that saves enough.
 
     Args:
@@ -73,13 +73,14 @@ def choose(costs: Costs, minimum_yearly_saving: int, draws: int, seed: int) -> C
         minimum_yearly_saving: in millionths; what does not exceed it is no reason to change.
         draws: of the bootstrap over tested periods, the same for all services with as many periods.
         seed: of the draws.
+        minimum_tested: with fewer tested periods nothing is eligible: a first month tells little.
     """
     rows = np.arange(len(costs.present))
     tested = costs.is_tested.sum(axis=1).astype(np.int64)
     saved = costs.yearly_savings() - costs.fee[:, None, None]
     saved[~costs.is_tested] = 0
     serves = (costs.is_served | ~costs.is_tested[:, :, None]).all(axis=1)
-    eligible = costs.is_candidate & serves & (tested > 0)[:, None]
+    eligible = costs.is_candidate & serves & (tested >= max(minimum_tested, 1))[:, None]
     totals = saved.sum(axis=1)
     ranked = np.where(eligible, totals, np.iinfo(np.int64).min)
     best = np.where(eligible.any(axis=1), ranked.argmax(axis=1), -1)

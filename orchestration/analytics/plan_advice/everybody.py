@@ -117,7 +117,8 @@ def _market_advice(
     tested = is_tested[list(members)]
     costs = market_costs(services, plans, may, records.table(members, owner_of, tested.shape[1]), tested)
     wanted_saving = to_millionths(subjects.parameters.minimum_yearly_saving)
-    choice = choose(costs, wanted_saving, subjects.parameters.bootstrap_draws, subjects.parameters.bootstrap_seed)
+    given = subjects.parameters
+    choice = choose(costs, wanted_saving, given.bootstrap_draws, given.bootstrap_seed, given.minimum_tested_periods)
     rows = np.arange(len(members))
     own = costs.usage[rows, :, costs.present] * PERIODS_A_YEAR + costs.recurring[rows, costs.present][:, None]
     known.yearly[list(members)] = own
@@ -138,7 +139,7 @@ def _bundle_advice(subjects: Subjects, records: Records, is_tested: Bools, known
     parameters = subjects.parameters
     chosen = choose_bundles(
         groups, saved, counts, known.alone, to_millionths(parameters.minimum_yearly_saving),
-        parameters.bootstrap_draws, parameters.bootstrap_seed,
+        parameters.bootstrap_draws, parameters.bootstrap_seed, parameters.minimum_tested_periods,
     )  # fmt: skip
     found: list[Advice] = []
     for one in chosen:

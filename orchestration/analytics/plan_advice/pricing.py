@@ -97,7 +97,15 @@ def coming_year(service: Service, tariff: Tariff) -> int:
     begins = period_of(service.as_of_day, service.bill_day)
     first = begins if begins.first_day == service.as_of_day else period_of(begins.end_day, service.bill_day)
     prices = tariff.base_price, tariff.currency
-    return _coming_year(*prices, service.discount, first, service.bill_day)
+    return _coming_year(*prices, _lasting(service.discount, first), first, service.bill_day)
+
+
+def _lasting(discount: Discount | None, first: Period) -> Discount | None:
+    """The discount as the coming year sees it, so that those that end before or after it are one."""
+    if discount is None or discount.last_day is None or discount.last_day < first.first_day:
+        return None if discount is None or discount.last_day else discount
+    is_longer = (discount.last_day - first.first_day).days > 366
+    return replace(discount, last_day=None) if is_longer else discount
 
 
 @lru_cache(maxsize=100_000)

@@ -11,6 +11,9 @@ from decimal import Decimal
 
 from orchestration.analytics.plan_advice.subjects import Parameters
 
+# Lines are often provisioned a little above what is advertised.
+_TOLERANCE = 1.1
+
 
 @dataclass(frozen=True)
 class SpeedTest:
@@ -65,11 +68,17 @@ def find_fault(line: Line, parameters: Parameters) -> Fault | None:
 
 
 def find_saturation(line: Line, speed_mbps_down: Decimal | None, parameters: Parameters) -> Saturation | None:
-    """Saturation where the busiest hour came near the plan's speed on enough of the days; an hour is its mean."""
+    """Saturation where the busiest hour came near the plan's speed on enough of the days; an hour is its mean.
+
+    An hour over the plan's speed is none: its records stand for more than an hour. Such a day tells nothing.
+    """
     if not speed_mbps_down or not line.busiest_mbps:
         return None
     near = float(speed_mbps_down * parameters.saturation_percentage / 100)
-    days = sum(mbps >= near for mbps in line.busiest_mbps)
-    if days == 0 or days * 100 < parameters.saturation_days_percentage * len(line.busiest_mbps):
+    told = [mbps for mbps in line.busiest_mbps if mbps <= float(speed_mbps_down) * _TOLERANCE]
+    days = sum(mbps >= near for mbps in told)
+    if len(told) < parameters.saturation_minimum_days or days == 0:
         return None
-    return Saturation(days, len(line.busiest_mbps), max(line.busiest_mbps))
+    if days * 100 < parameters.saturation_days_percentage * len(told):
+        return None
+    return Saturation(days, len(told), max(told))

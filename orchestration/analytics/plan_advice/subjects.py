@@ -22,6 +22,7 @@ class Parameters:
     """reference.plan_advice_parameters, one field per row."""
 
     tested_periods: int
+    minimum_tested_periods: int
     minimum_yearly_saving: Decimal
     minimum_speed_percentage: Decimal
     bootstrap_draws: int
@@ -30,6 +31,7 @@ class Parameters:
     quality_minimum_tests: int
     quality_fault_percentage: Decimal
     saturation_window_days: int
+    saturation_minimum_days: int
     saturation_percentage: Decimal
     saturation_days_percentage: Decimal
     history_days: int
@@ -59,6 +61,7 @@ class Plan:
     technology_code: int | None
     speed_mbps_down: Decimal | None
     speed_mbps_up: Decimal | None
+    voice_service: str | None
     is_business: bool
     early_termination_fee: Decimal | None
     contract_months: int
@@ -87,7 +90,10 @@ class Address:
 
 @dataclass(frozen=True)
 class Service:
-    """A service in force at AS_OF. `as_of_day` is its local day then, `bill_day` its customer's at the provider."""
+    """A service in force at AS_OF. `as_of_day` is its local day then, `bill_day` its customer's at the provider.
+
+    `has_broadband`: the customer has a fixed service with data, which calls over the top need.
+    """
 
     service_id: str
     customer_id: str
@@ -101,6 +107,7 @@ class Service:
     contract_end: date | None = None
     discount: Discount | None = None
     has_marketing_consent: bool = False
+    has_broadband: bool = False
     address: Address = field(default_factory=Address)
 
     @property

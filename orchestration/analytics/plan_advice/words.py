@@ -41,17 +41,21 @@ def change(present: Plan, plan: Plan, saving: Decimal, costs: tuple[Decimal, Dec
     )
 
 
-def stay(present: Plan, best: Plan | None, saving: Decimal, minimum: Decimal, served: int, tested: int) -> str:
+def stay(present: Plan, best: Plan | None, saving: Decimal, served: int, tested: int, parameters: Parameters) -> str:
     """Why nothing is to be changed."""
-    if not tested:
-        return "No full billing month in service with usage data to test plans on."
+    needed = parameters.minimum_tested_periods
+    if tested < needed:
+        found = str(tested) if tested else "No"
+        return f"{found} full billing months in service with usage data; plans are tested on {needed} or more."
     currency = present.tariff.currency
     if best is None:
         return f"No other plan that may be taken serves the use of {months(tested)}."
     others = "the only other plan that serves" if served == 1 else f"the cheapest of {served} other plans that serve"
     by = f"By the use of {months(tested)} {best.name}, {others} it,"
     if saving > 0:
-        return f"{by} saves {saving} {currency} a year; a change should save more than {minimum}."
+        return (
+            f"{by} saves {saving} {currency} a year; a change should save more than {parameters.minimum_yearly_saving}."
+        )
     return f"{by} saves nothing: it costs {-saving} {currency} a year more than {present.name}."
 
 
