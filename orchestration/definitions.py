@@ -23,6 +23,8 @@ from orchestration.defs.security import access_relations, seal_audit_log
 from orchestration.defs.stages import stage_jobs
 from orchestration.defs.touched_windows import build_sensor
 
+PYTHON_ASSETS = (provider_daily_summary, topology_risk, zone_coverage, plan_recommendations)
+
 
 def build_defs(
     overrides: Mapping[str, str] | None = None, loggers: Mapping[str, dg.LoggerDefinition] | None = None
@@ -31,15 +33,7 @@ def build_defs(
     warehouse = WarehouseResource(overrides=dict(overrides or {}))
     dbt_models = build_dbt_assets(parsed_project(warehouse), Translator())
     base = dg.Definitions(
-        assets=[
-            *feed_assets(),
-            dbt_models,
-            provider_daily_summary,
-            topology_risk,
-            zone_coverage,
-            plan_recommendations,
-            access_relations,
-        ],  # fmt: skip
+        assets=[*feed_assets(), dbt_models, *PYTHON_ASSETS, access_relations],
         asset_checks=guards(),
         resources={"warehouse": warehouse},
         executor=dg.in_process_executor,

@@ -174,7 +174,7 @@ def discount_from(row: Mapping[str, object]) -> Discount | None:
 def read_records(connection: psycopg.Connection, subjects: Subjects) -> tuple[Records, npt.NDArray[np.bool_]]:
     """(use in the tested periods, services x periods that count: in force and with usage data all through)."""
     count = subjects.parameters.tested_periods
-    zones = dict(connection.execute(_TIME_ZONE).fetchall())
+    zones: dict[str, str | None] = dict(connection.execute(_TIME_ZONE).fetchall())
     seen = {provider_id: days for provider_id, *days in connection.execute(_USAGE_DAYS)}
     is_tested = np.zeros((len(subjects.services), count), dtype=np.bool_)
     needs = subjects.record_needs().tolist()

@@ -4,8 +4,6 @@ Not here: the mathematics (orchestration.analytics.plan_advice), what is read (p
 sources of schema analytics).
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo

@@ -8,6 +8,7 @@ Not here: tables, advice. Shares no code with the sample operator's billing, whi
 
 from orchestration.analytics.rating.bundles import component_amounts, split_amount
 from orchestration.analytics.rating.fast import MILLIONTHS, Costs, needs_records, usage_costs
+from orchestration.analytics.rating.history import ServiceVersion, TariffVersion, parts_of
 from orchestration.analytics.rating.periods import full_periods, period_of, share_of
 from orchestration.analytics.rating.service_period import (
     DayUse,
@@ -33,14 +34,17 @@ __all__ = [
     "Line",
     "Part",
     "Period",
+    "ServiceVersion",
     "Tariff",
     "TariffError",
+    "TariffVersion",
     "UsageTable",
     "Use",
     "component_amounts",
     "discount_amount",
     "full_periods",
     "needs_records",
+    "parts_of",
     "period_of",
     "rate",
     "recurring_amount",

@@ -44,8 +44,9 @@ class Week:
         def until(at: Ints) -> Ints:
             weeks, place = np.divmod(at + _EPOCH_OFFSET_SECONDS * scale, whole)
             stretch = np.searchsorted(begins, place, side="right") - 1
-            found: Ints = before[stretch] + (place - begins[stretch]) * self.counts[stretch]
-            return found + (weeks - first_week) * before[-1]
+            inside = (place - begins[stretch]) * self.counts[stretch]
+            found: Ints = before[stretch] + inside + (weeks - first_week) * before[-1]
+            return found
 
         return until(end) - until(start)
 

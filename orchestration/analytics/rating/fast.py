@@ -139,7 +139,8 @@ def _rounded(whole: Ints, rest: Ints, denominator: int, rounding: str) -> Ints:
         return whole + (rest > 0)
     # The distance to the next one, so that doubling cannot overflow.
     other = denominator - rest
-    return whole + ((rest > other) | ((rest == other) & (whole % 2 == 1)))
+    nearest: Ints = whole + ((rest > other) | ((rest == other) & (whole % 2 == 1)))
+    return nearest
 
 
 def _beyond(table: UsageTable, name: str, flags: tuple[int, ...], scaled: _Scaled) -> Ints:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 GB_BYTES = 2**30
 MINUTE_SECONDS = 60
@@ -70,7 +71,7 @@ class Rule:
     @property
     def needs_records(self) -> bool:
         """Whether the sum of what was used is too little to know the price."""
-        return bool(self.time_bands) or (self.first_increment, self.increment) != (1, 1)
+        return bool(self.time_bands) or self.first_increment != 1 or self.increment != 1
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def tariff_from(row: Mapping[str, object]) -> Tariff:
     return Tariff(str(row["plan_id"]), str(row["plan_name"]), str(row["currency"]), base_price, kinds, components)
 
 
-def _json(value: object, name: str, column: str) -> object:
+def _json(value: object, name: str, column: str) -> Any:
     if isinstance(value, str):
         try:
             return json.loads(value, parse_float=Decimal)
@@ -178,7 +179,7 @@ def _plain_rule(price: object, units: int, place: str) -> Rule | None:
     return None if price is None else Rule((Tier(None, _exact(price, place)),), Fraction(units))
 
 
-def _rule(given: Mapping[str, object], kind: str, place: str) -> Rule:
+def _rule(given: Mapping[str, Any], kind: str, place: str) -> Rule:
     """A rule of rating_rules. Without tiers nothing is asked outside the time bands."""
     tiers = given.get("tiers") or [{"unit_price": 0}]
     increment = _exact(given.get("increment", 1), place)

@@ -98,7 +98,7 @@ def _banded_price(uses: Iterable[Use], allowance: Fraction, rule: Rule) -> tuple
     left, beyond, outside, total = allowance, Fraction(0), Fraction(0), Fraction(0)
     for use in sorted(uses):
         units = rounded_up(use.quantity, rule)
-        covered = min(left, units)
+        covered: Fraction = min(left, units)
         left -= covered
         beyond += units - covered
         if rule.splits_calls:
