@@ -66,6 +66,14 @@ _SERVICES = f"""
     where service.{_AT.format("service")} and service.activated_at <= %(as_of)s
         and coalesce(service.deactivated_at, 'infinity') > %(as_of)s
     order by service.service_id"""
+_WITHOUT_PLAN = f"""
+    select count(*) from core.dim_service as service
+    where service_id <> '{UNKNOWN_ID}' and service.{_AT.format("service")} and activated_at <= %(as_of)s
+        and coalesce(deactivated_at, 'infinity') > %(as_of)s
+        and not exists (
+            select 1 from core.dim_service_plan as plan
+            where plan.plan_id = service.plan_id and plan.plan_id <> '{UNKNOWN_ID}' and plan.{_AT.format("plan")}
+        )"""
 _OFFERS = """
     select provider_id::text, location_id, technology_code::integer, max(max_advertised_download_mbps),
         max(max_advertised_upload_mbps)
@@ -141,6 +149,12 @@ def read_subjects(connection: psycopg.Connection, as_of: datetime) -> Subjects:
         plans = {row["plan_id"]: _plan(row) for row in cursor.execute(_PLANS.encode(), at)}
         services = [_service(row, offers) for row in cursor.execute(_SERVICES.encode(), at)]
     return Subjects(services, plans, parameters)
+
+
+def count_without_plan(connection: psycopg.Connection, as_of: datetime) -> int:
+    """Services in force at AS_OF whose plan is in no price list (yet): they get no advice."""
+    found = connection.execute(_WITHOUT_PLAN.encode(), {"as_of": as_of}).fetchone()
+    return int(found[0]) if found else 0
 
 
 def _plan(row: Mapping[str, object]) -> Plan:

@@ -14,7 +14,7 @@ import psycopg
 from orchestration.access.audit import begin_run, record_run
 from orchestration.analytics.plan_advice.everybody import advise_all
 from orchestration.analytics.plan_advice.rows import COLUMNS, MODEL_VERSION, values_of
-from orchestration.defs.plan_inputs import read_lines, read_records, read_subjects
+from orchestration.defs.plan_inputs import count_without_plan, read_lines, read_records, read_subjects
 from orchestration.defs.replacing import replace_rows
 from orchestration.defs.resources import WarehouseResource
 
@@ -58,6 +58,13 @@ def fill_plan_recommendations(connection: psycopg.Connection, as_of: datetime, t
     oldest = as_of_date - timedelta(days=subjects.parameters.history_days)
     forgotten = connection.execute(_FORGET.encode(), {"day": as_of_date, "oldest": oldest}).rowcount
     record_run(connection, TABLE, forgotten)
-    counts = Counter(f"{one.advice_kind}_{one.recommended_action}" for one in advice)
-    return {"rows": len(rows), "rows_changed": changed, "rows_removed": removed, "rows_forgotten": forgotten,
-            "services": len(subjects.services), "records": len(records.service), **counts}  # fmt: skip
+    return {
+        "rows": len(rows),
+        "rows_changed": changed,
+        "rows_removed": removed,
+        "rows_forgotten": forgotten,
+        "services": len(subjects.services),
+        "services_without_plan": count_without_plan(connection, as_of),
+        "records": len(records.service),
+        **Counter(f"{one.advice_kind}_{one.recommended_action}" for one in advice),
+    }

@@ -81,7 +81,8 @@ def saturated(found: Saturation, present: Plan, parameters: Parameters) -> str:
 
 def faster(plan: Plan, more: Decimal) -> str:
     speed, currency = number(plan.speed_mbps_down or 0), plan.tariff.currency
-    return f" {plan.name} with {speed} Mbps costs {more} {currency} more in the first year."
+    difference = f"{more} {currency} more" if more >= 0 else f"{-more} {currency} less"
+    return f" {plan.name} with {speed} Mbps costs {difference} in the first year."
 
 
 def speed_change(present: Plan, plan: Plan) -> str:
