@@ -20,11 +20,11 @@ from psycopg.rows import dict_row
 from orchestration.analytics.plan_advice.everybody import Subjects
 from orchestration.analytics.plan_advice.pricing import Records, tested_periods
 from orchestration.analytics.plan_advice.quality import Line, SpeedTest
-from orchestration.analytics.plan_advice.subjects import Address, Parameters, Plan, Service, exact
-from orchestration.analytics.rating import INCOMING, ROAMING, Discount, tariff_from
+from orchestration.analytics.plan_advice.subjects import Address, Parameters, Plan, Service
+from orchestration.analytics.rating import INCOMING, ROAMING, tariff_from
+from orchestration.defs.rating_inputs import UNKNOWN_ID, discount_of
 
 _LONG_AGO = date(1, 1, 1)
-UNKNOWN_ID = "00000000-0000-0000-0000-000000000000"
 _AT = "valid_from <= %(as_of)s and {0}.valid_to > %(as_of)s"
 # The price list as it is at AS_OF; JSON as text, so that its numbers stay exact.
 _PLANS = f"""
@@ -170,19 +170,9 @@ def _service(
              "activated_day", "contract_end", "has_marketing_consent", "has_broadband")  # fmt: skip
     return Service(
         **{name: row[name] for name in names},  # type: ignore[arg-type]
-        discount=discount_from(row),
+        discount=discount_of(row["discount_type"], row["discount_value"], row["discount_end"]),  # type: ignore[arg-type]
         address=Address(row["place"], offers.get((row["provider_id"], row["location_id"]))),  # type: ignore[arg-type]
     )
-
-
-def discount_from(row: Mapping[str, object]) -> Discount | None:
-    """A service's discount; one that has ended still stands in the row, and cuts nothing."""
-    if row["discount_type"] is None or row["discount_value"] is None:
-        return None
-    value = exact(row["discount_value"])  # type: ignore[arg-type]
-    last_day: date = row["discount_end"]  # type: ignore[assignment]
-    return Discount(percentage=value, last_day=last_day) if row["discount_type"] == "percentage" else Discount(
-        amount=value, last_day=last_day)  # fmt: skip
 
 
 def read_records(connection: psycopg.Connection, subjects: Subjects) -> tuple[Records, npt.NDArray[np.bool_]]:
