@@ -61,6 +61,7 @@ class UsageTable:
     cells: int
     _kept: dict[object, Ints] = field(default_factory=dict)
     _places: dict[object, Ints] = field(default_factory=dict)
+    _calls: dict[object, Calls] = field(default_factory=dict)
 
     def _of(self, kind: str, flags: tuple[int, ...]) -> Ints:
         """Places of the kind's records with these flags, by cell."""
@@ -103,12 +104,15 @@ class UsageTable:
 
     def calls(self, kind: str, flags: tuple[int, ...]) -> Calls:
         """The records in the order of time within their cells."""
-        places = self._of(kind, flags)
-        cell, start, quantity = self.cell[places], self.start[places], self.quantity[places]
-        order = np.lexsort((quantity, start, cell))
-        cell, start, quantity = cell[order], start[order], quantity[order]
-        begins = np.flatnonzero(np.r_[True, cell[1:] != cell[:-1]]) if len(cell) else np.zeros(0, dtype=np.int64)
-        return Calls(cell, start, quantity, begins)
+        key = (kind, flags)
+        if key not in self._calls:
+            places = self._of(kind, flags)
+            cell, start, quantity = self.cell[places], self.start[places], self.quantity[places]
+            order = np.lexsort((quantity, start, cell))
+            cell = cell[order]
+            begins = np.flatnonzero(np.r_[True, cell[1:] != cell[:-1]]) if len(cell) else np.zeros(0, dtype=np.int64)
+            self._calls[key] = Calls(cell, start[order], quantity[order], begins)
+        return self._calls[key]
 
 
 def rounded_up(quantity: Ints, first: int, step: int) -> Ints:
