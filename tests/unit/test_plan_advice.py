@@ -19,6 +19,7 @@ from orchestration.analytics.plan_advice.bundles import find_groups
 from orchestration.analytics.plan_advice.candidates import candidates
 from orchestration.analytics.plan_advice.choice import Costs, bootstrap_interval, choose
 from orchestration.analytics.plan_advice.everybody import Subjects, advise_all
+from orchestration.analytics.plan_advice.hindsight import look_back
 from orchestration.analytics.plan_advice.pricing import Records
 from orchestration.analytics.plan_advice.pricing import tested_periods as periods_of
 from orchestration.analytics.plan_advice.quality import Line, SpeedTest, find_fault, find_saturation
@@ -202,6 +203,27 @@ def test_the_interval_covers_the_mean_of_what_the_months_come_from():
     assert 0.80 < ((lower <= 100) & (upper >= 100)).mean() < 0.95
 
 
+def test_hindsight_judges_by_months_that_the_advice_has_not_seen():
+    usage = np.array([[[10, 0]] * 3 + [[10, 0], [0, 30], [10, 0]], [[10, 0]] * 6]) * MILLION
+    tested = np.ones((2, 6), dtype=bool)
+    tested[1, :2] = False
+    known = Costs(usage, np.ones((2, 6, 2), dtype=bool), np.zeros((2, 2), dtype=np.int64), tested,
+                  np.array([[False, True]] * 2), np.array([0, 0]), np.array([0, 0]))  # fmt: skip
+    found = look_back(known, 12 * MILLION, 3)
+    assert (found.changes, found.months, found.months_won, found.confidence) == (1, 3, 2, 1.0)
+    win, saving = found.evaluations()
+    assert win == ["later_win_share", pytest.approx(2 / 3), "confidence_score", 1.0, 3, 2]
+    assert saving == ["later_saving_per_year", pytest.approx(-40), "expected_savings", 120.0, 1, None]
+    assert look_back(known, 120 * MILLION, 3).evaluations()[0] == [
+        "later_win_share",
+        None,
+        "confidence_score",
+        None,
+        0,
+        0,
+    ]
+
+
 # Lines.
 
 
@@ -309,7 +331,7 @@ def test_advice_is_that_of_exhaustive_re_rating(people):
     people = [(replace(one, service_id=str(index)), use) for index, (one, use) in enumerate(people)]
     subjects = Subjects([one for one, _ in people], PLANS, PARAMETERS)
     tested = np.ones((len(people), 6), dtype=np.bool_)
-    found = {row.service_id: row for row in advise_all(subjects, records_of(*people), tested, {})}
+    found = {row.service_id: row for row in advise_all(subjects, records_of(*people), tested, {}).rows}
     for one, use in people:
         best, saving = exhaustive(one, use)
         row = found[one.service_id]
@@ -321,7 +343,7 @@ def test_advice_is_that_of_exhaustive_re_rating(people):
 
 def advice_of(one, use=(), lines=None, plans=PLANS, tested=6):
     is_tested = np.arange(6)[None, :] >= 6 - tested
-    return advise_all(Subjects([one], plans, PARAMETERS), records_of((one, list(use))), is_tested, lines or {})
+    return advise_all(Subjects([one], plans, PARAMETERS), records_of((one, list(use))), is_tested, lines or {}).rows
 
 
 def test_too_few_months_are_no_reason_to_change():
@@ -393,7 +415,7 @@ TOGETHER = by_id(HOME, PHONE, DOUBLE)
 def bundle_rows(*members, plans=TOGETHER):
     subjects = Subjects(members, plans, PARAMETERS)
     is_tested = np.ones((len(members), 6), dtype=np.bool_)
-    rows = advise_all(subjects, records_of(*((one, []) for one in members)), is_tested, {})
+    rows = advise_all(subjects, records_of(*((one, []) for one in members)), is_tested, {}).rows
     return [row for row in rows if row.advice_kind == "bundle"]
 
 

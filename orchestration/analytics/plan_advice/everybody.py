@@ -24,6 +24,7 @@ from orchestration.analytics.plan_advice.advice import (
 from orchestration.analytics.plan_advice.bundles import Group, choose_bundles, find_groups
 from orchestration.analytics.plan_advice.candidates import candidates
 from orchestration.analytics.plan_advice.choice import PERIODS_A_YEAR, choose
+from orchestration.analytics.plan_advice.hindsight import Hindsight, look_back
 from orchestration.analytics.plan_advice.pricing import Records, bundle_savings, market_costs
 from orchestration.analytics.plan_advice.quality import Line
 from orchestration.analytics.plan_advice.rows import Advice, fee_of, mean_amount
@@ -32,6 +33,7 @@ from orchestration.analytics.rating import needs_records
 from orchestration.analytics.rating.tariff import KINDS
 
 Bools = npt.NDArray[np.bool_]
+MOST_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
@@ -71,11 +73,20 @@ class _Known:
     """What the markets found out that bundles ask for, by service: amounts in millionths."""
 
     yearly: npt.NDArray[np.int64]
-    alone: list[int] = field(default_factory=list)
+    alone: list[int]
+    hindsight: Hindsight = field(default_factory=Hindsight)
 
 
-def advise_all(subjects: Subjects, records: Records, is_tested: Bools, lines: Mapping[str, Line]) -> list[Advice]:
-    """Every row of advice.
+@dataclass(frozen=True)
+class Advised:
+    """Every row of advice, and how advice on older months turned out."""
+
+    rows: list[Advice]
+    hindsight: Hindsight
+
+
+def advise_all(subjects: Subjects, records: Records, is_tested: Bools, lines: Mapping[str, Line]) -> Advised:
+    """Advice for every service.
 
     Args:
         subjects: services, plans and parameters.
@@ -87,8 +98,12 @@ def advise_all(subjects: Subjects, records: Records, is_tested: Bools, lines: Ma
     known = _Known(np.zeros((count, periods), dtype=np.int64), [0] * count)
     found: list[Advice] = []
     for members in _markets(subjects):
-        found += _market_advice(subjects, members, records, is_tested, lines, known)
-    return found + _bundle_advice(subjects, records, is_tested, known)
+        # By parts, so that memory does not grow with the market.
+        for begin in range(0, len(members), MOST_AT_ONCE):
+            part = members[begin : begin + MOST_AT_ONCE]
+            found += _market_advice(subjects, part, records, is_tested, lines, known)
+    found += _bundle_advice(subjects, records, is_tested, known)
+    return Advised(found, known.hindsight)
 
 
 def _markets(subjects: Subjects) -> list[list[int]]:
@@ -119,6 +134,7 @@ def _market_advice(
     wanted_saving = to_millionths(subjects.parameters.minimum_yearly_saving)
     given = subjects.parameters
     choice = choose(costs, wanted_saving, given.bootstrap_draws, given.bootstrap_seed, given.minimum_tested_periods)
+    known.hindsight += look_back(costs, wanted_saving, given.minimum_tested_periods)
     rows = np.arange(len(members))
     own = costs.usage[rows, :, costs.present] * PERIODS_A_YEAR + costs.recurring[rows, costs.present][:, None]
     known.yearly[list(members)] = own
