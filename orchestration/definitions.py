@@ -16,11 +16,14 @@ from orchestration.defs.geography import topology_risk, zone_coverage
 from orchestration.defs.guards import guards
 from orchestration.defs.ingest import feed_assets
 from orchestration.defs.pipeline import build_pipeline_job
+from orchestration.defs.plans import plan_recommendations
 from orchestration.defs.resources import WarehouseResource
 from orchestration.defs.schedules import build_schedules
 from orchestration.defs.security import access_relations, seal_audit_log
 from orchestration.defs.stages import stage_jobs
 from orchestration.defs.touched_windows import build_sensor
+
+PYTHON_ASSETS = (provider_daily_summary, topology_risk, zone_coverage, plan_recommendations)
 
 
 def build_defs(
@@ -30,7 +33,7 @@ def build_defs(
     warehouse = WarehouseResource(overrides=dict(overrides or {}))
     dbt_models = build_dbt_assets(parsed_project(warehouse), Translator())
     base = dg.Definitions(
-        assets=[*feed_assets(), dbt_models, provider_daily_summary, topology_risk, zone_coverage, access_relations],
+        assets=[*feed_assets(), dbt_models, *PYTHON_ASSETS, access_relations],
         asset_checks=guards(),
         resources={"warehouse": warehouse},
         executor=dg.in_process_executor,

@@ -1,0 +1,232 @@
+"""What plan advice stands on, read from core and reference as they are at AS_OF.
+
+Not here: the advice (orchestration.analytics.plan_advice), the asset (plans).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from io import BytesIO
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import psycopg
+from psycopg.rows import dict_row
+
+from orchestration.analytics.plan_advice.everybody import Subjects
+from orchestration.analytics.plan_advice.pricing import Records, tested_periods
+from orchestration.analytics.plan_advice.quality import Line, SpeedTest
+from orchestration.analytics.plan_advice.subjects import Address, Parameters, Plan, Service
+from orchestration.analytics.rating import INCOMING, ROAMING, tariff_from
+from orchestration.defs.rating_inputs import UNKNOWN_ID, discount_of
+
+_LONG_AGO = date(1, 1, 1)
+_AT = "valid_from <= %(as_of)s and {0}.valid_to > %(as_of)s"
+# The price list as it is at AS_OF; JSON as text, so that its numbers stay exact.
+_PLANS = f"""
+    select plan_id::text, provider_id::text, plan_name, plan_type, includes::text as includes, technology_code,
+        base_price, currency, data_allowance_gb, voice_allowance_minutes, sms_allowance, speed_mbps_down, speed_mbps_up,
+        overage_price_per_gb, overage_price_per_minute, overage_price_per_sms, rating_rules::text as rating_rules,
+        bundle_components::text as bundle_components, coalesce(contract_months, 0) as contract_months,
+        early_termination_fee, voice_service, is_business, available_from, available_to
+    from core.dim_service_plan as plan
+    where plan_id <> '{UNKNOWN_ID}' and plan.{_AT.format("plan")}
+    order by plan_id"""
+_SERVICES = f"""
+    with newest_bill as (
+        select customer_id, provider_id, max(extract(day from billing_period_start))::integer as bill_day
+        from core.fct_bill
+        where issued_on <= %(as_of)s::timestamptz and billing_period_end > %(as_of)s::date - 100
+        group by 1, 2
+    )
+
+    select service.service_id::text, service.customer_id::text, service.provider_id::text, service.zone_id::text,
+        service.plan_id::text, class.customer_class = 'business' as is_business,
+        (%(as_of)s::timestamptz at time zone service.time_zone)::date as as_of_day,
+        coalesce(newest_bill.bill_day, 1) as bill_day,
+        (service.activated_at at time zone service.time_zone)::date as activated_day, service.contract_end,
+        service.discount_type, service.discount_value, service.discount_end,
+        coalesce(customer.marketing_consent, false) as has_marketing_consent,
+        coalesce(bool_or(plan.plan_type <> 'mobile' and plan.includes ? 'data') over (partition by service.customer_id),
+            false) as has_broadband,
+        coalesce(place.bdc_location_id::text, place.block_geoid) as place, place.bdc_location_id as location_id
+    from core.dim_service as service
+    inner join core.dim_service_plan as plan
+        on plan.plan_id = service.plan_id and plan.plan_id <> '{UNKNOWN_ID}' and plan.{_AT.format("plan")}
+    inner join core.dim_customer as customer
+        on customer.customer_id = service.customer_id and customer.{_AT.format("customer")}
+    inner join reference.customer_classes as class using (customer_type)
+    left join core.dim_service_pii as place using (service_id)
+    left join newest_bill
+        on newest_bill.customer_id = service.customer_id and newest_bill.provider_id = service.provider_id
+    where service.{_AT.format("service")} and service.activated_at <= %(as_of)s
+        and coalesce(service.deactivated_at, 'infinity') > %(as_of)s
+    order by service.service_id"""
+_WITHOUT_PLAN = f"""
+    select count(*) from core.dim_service as service
+    where service_id <> '{UNKNOWN_ID}' and service.{_AT.format("service")} and activated_at <= %(as_of)s
+        and coalesce(deactivated_at, 'infinity') > %(as_of)s
+        and not exists (
+            select 1 from core.dim_service_plan as plan
+            where plan.plan_id = service.plan_id and plan.plan_id <> '{UNKNOWN_ID}' and plan.{_AT.format("plan")}
+        )"""
+_OFFERS = """
+    select provider_id::text, location_id, technology_code::integer, max(max_advertised_download_mbps),
+        max(max_advertised_upload_mbps)
+    from core.dim_serviceable_location
+    where available_from <= %(as_of)s and coalesce(available_to >= %(as_of)s, true)
+    group by 1, 2, 3"""
+_USAGE_DAYS = "select provider_id::text, min(usage_date), max(usage_date) from core.fct_usage_daily group by 1"
+_CELLS = """
+    drop table if exists tested_use;
+    create temporary table tested_use (
+        service integer, period integer, service_id uuid, first_day date, end_day date, time_zone text,
+        by_record boolean[]
+    ) on commit drop"""
+_TIME_ZONE = "select provider_id::text, time_zone from core.dim_provider"
+# Kinds in the order of the rating's KINDS. Sums where no rule looks at single records, else the records.
+_USE = f"""
+    with event as materialized (
+        select service_id, usage_timestamp, (usage_timestamp at time zone time_zone)::date as day,
+            case usage_type when 'data' then 0 when 'voice' then 1 else 2 end as kind,
+            coalesce(direction = 'in', false)::integer * {INCOMING} + is_roaming::integer * {ROAMING} as flags,
+            case usage_type when 'data' then data_usage_bytes when 'voice' then voice_seconds else sms_count end
+                as quantity
+        from core.fct_usage_event
+        where usage_timestamp >= %(from)s::date - 1 and usage_timestamp < %(to)s::date + 2
+    ),
+
+    use as (
+        select tested.service, tested.period, event.kind, event.flags, event.quantity, event.usage_timestamp,
+            tested.time_zone, tested.by_record[event.kind + 1] as by_record
+        from event
+        inner join tested_use as tested
+            on tested.service_id = event.service_id and tested.first_day <= event.day and event.day < tested.end_day
+    )
+
+    select service, period, kind, flags, quantity,
+        extract(epoch from usage_timestamp at time zone time_zone)::bigint as start, 1 as records
+    from use where by_record
+    union all
+    select service, period, kind, flags, sum(quantity)::bigint, 0, count(*) from use where not by_record
+    group by 1, 2, 3, 4
+    order by 1, 2, 3, 4, 6, 5"""
+_TESTS = """
+    select service_id::text, speed_test_download_mbps, advertised_download_mbps
+    from core.fct_service_quality
+    where speed_test_download_mbps is not null and advertised_download_mbps > 0
+        and assessment_date < %(as_of_date)s and assessment_date >= %(as_of_date)s - %(days)s::integer
+    order by service_id, assessment_date, assessment_id"""
+# An hour's mean; a session that lasts longer gives its first hour an hour's share.
+_BUSIEST = """
+    with busy_hour as (
+        select service_id, (usage_timestamp at time zone time_zone)::date as day, date_trunc('hour', usage_timestamp),
+            sum(data_usage_bytes * 3600 / greatest(coalesce(session_seconds, 0), 3600)) * 8 / 3600 / 1000000 as mbps
+        from core.fct_usage_event
+        where usage_type = 'data' and usage_timestamp >= %(as_of)s::timestamptz - %(days)s * interval '1 day'
+            and usage_timestamp < %(as_of)s
+        group by 1, 2, 3
+    )
+
+    select service_id::text, array_agg(mbps order by day)
+    from (select service_id, day, max(mbps)::float8 as mbps from busy_hour group by 1, 2) as busiest
+    group by 1"""
+
+
+def read_subjects(connection: psycopg.Connection, as_of: datetime) -> Subjects:
+    """Services in force at AS_OF, the price list and the parameters."""
+    parameters = Parameters.of(dict(connection.execute(
+        "select parameter, value from reference.plan_advice_parameters").fetchall()))  # fmt: skip
+    at = {"as_of": as_of}
+    offers: dict[tuple[str, int], dict[int, tuple[Decimal, Decimal]]] = defaultdict(dict)
+    for provider_id, location_id, technology, down, up in connection.execute(_OFFERS, at):
+        offers[provider_id, location_id][technology] = (down, up)
+    with connection.cursor(row_factory=dict_row) as cursor:
+        plans = {row["plan_id"]: _plan(row) for row in cursor.execute(_PLANS.encode(), at)}
+        services = [_service(row, offers) for row in cursor.execute(_SERVICES.encode(), at)]
+    return Subjects(services, plans, parameters)
+
+
+def count_without_plan(connection: psycopg.Connection, as_of: datetime) -> int:
+    """Services in force at AS_OF whose plan is in no price list (yet): they get no advice."""
+    found = connection.execute(_WITHOUT_PLAN.encode(), {"as_of": as_of}).fetchone()
+    return int(found[0]) if found else 0
+
+
+def _plan(row: Mapping[str, object]) -> Plan:
+    names = ("provider_id", "plan_type", "technology_code", "speed_mbps_down", "speed_mbps_up", "voice_service",
+             "is_business", "early_termination_fee", "contract_months", "available_from", "available_to")  # fmt: skip
+    return Plan(tariff_from(row), **{name: row[name] for name in names})  # type: ignore[arg-type]
+
+
+def _service(
+    row: Mapping[str, object], offers: Mapping[tuple[str, int], Mapping[int, tuple[Decimal, Decimal]]]
+) -> Service:
+    names = ("service_id", "customer_id", "provider_id", "zone_id", "plan_id", "is_business", "as_of_day", "bill_day",
+             "activated_day", "contract_end", "has_marketing_consent", "has_broadband")  # fmt: skip
+    return Service(
+        **{name: row[name] for name in names},  # type: ignore[arg-type]
+        discount=discount_of(row["discount_type"], row["discount_value"], row["discount_end"]),  # type: ignore[arg-type]
+        address=Address(row["place"], offers.get((row["provider_id"], row["location_id"]))),  # type: ignore[arg-type]
+    )
+
+
+def read_records(connection: psycopg.Connection, subjects: Subjects) -> tuple[Records, npt.NDArray[np.bool_]]:
+    """(use in the tested periods, services x periods that count: in force and with usage data all through)."""
+    count = subjects.parameters.tested_periods
+    zones: dict[str, str | None] = dict(connection.execute(_TIME_ZONE).fetchall())
+    seen = {provider_id: days for provider_id, *days in connection.execute(_USAGE_DAYS)}
+    is_tested = np.zeros((len(subjects.services), count), dtype=np.bool_)
+    needs = subjects.record_needs().tolist()
+    days: list[date] = []
+    connection.execute(_CELLS)
+    with connection.cursor() as cursor, cursor.copy("copy tested_use from stdin") as copy:
+        for index, service in enumerate(subjects.services):
+            first_seen, last_seen = seen.get(service.provider_id, (date.max, _LONG_AGO))
+            zone = zones.get(service.provider_id) or "UTC"
+            for place, period in enumerate(tested_periods(service, count)):
+                begins, ends = period.first_day, period.end_day
+                if max(first_seen, service.activated_day) <= begins and ends <= last_seen + timedelta(days=1):
+                    is_tested[index, place] = True
+                    days += [begins, ends]
+                    copy.write_row([index, place, service.service_id, begins, ends, zone, needs[index]])
+    connection.execute("analyze tested_use")
+    if not days:
+        return Records(*(np.zeros(0, dtype=np.int64) for _ in range(7))), is_tested
+    frame = _copied(connection, _USE, {"from": min(days), "to": max(days)})
+    return Records(*(column.to_numpy() for column in frame.iter_columns())), is_tested
+
+
+def _copied(connection: psycopg.Connection, query: str, values: Mapping[str, object]) -> pl.DataFrame:
+    """The rows of a query whose columns are whole numbers; COPY is ten times as fast as fetching them."""
+    names = ("service", "period", "kind", "flags", "quantity", "start", "records")
+    asked = f"copy ({query}) to stdout (format csv)".encode()
+    with connection.cursor() as cursor, cursor.copy(asked, values) as copy:
+        text = b"".join(bytes(part) for part in copy)
+    return pl.read_csv(BytesIO(text), has_header=False, new_columns=names, schema_overrides=[pl.Int64] * len(names))
+
+
+def read_lines(
+    connection: psycopg.Connection, subjects: Subjects, as_of: datetime, as_of_date: date
+) -> dict[str, Line]:
+    """Speed tests and busiest hours by service; days without use are hours of 0 Mbps."""
+    parameters = subjects.parameters
+    tests: dict[str, list[SpeedTest]] = defaultdict(list)
+    asked = {"as_of_date": as_of_date, "days": parameters.quality_window_days}
+    for service_id, measured, advertised in connection.execute(_TESTS, asked):
+        tests[service_id].append(SpeedTest(measured, advertised))
+    window = parameters.saturation_window_days
+    busiest: dict[str, Sequence[float]] = dict(
+        connection.execute(_BUSIEST, {"as_of": as_of, "days": window}).fetchall()
+    )
+    found = {}
+    for service in subjects.services:
+        used = busiest.get(service.service_id, [])
+        in_force = min(window, (service.as_of_day - service.activated_day).days)
+        idle = [0.0] * max(in_force - len(used), 0)
+        found[service.service_id] = Line(tests.get(service.service_id, []), [*used, *idle])
+    return found
