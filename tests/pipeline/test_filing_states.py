@@ -136,7 +136,8 @@ def test_the_whole_way_by_two_people(fresh, ann, bob, administrator):
     assert {entry[3:] for entry in entries} == {("restricted", PROVIDERS[1])}
     said = administrator.execute(
         "select user_id, new_values ->> 'explanation' from audit.audit_log"
-        " where table_name = 'regulatory.acknowledgements' and (new_values ->> 'package_id')::int = %s order by changed_at", [package.package_id]
+        " where table_name = 'regulatory.acknowledgements' and (new_values ->> 'package_id')::int = %s"
+        " order by changed_at", [package.package_id]
     ).fetchall()  # fmt: skip
     assert said == [("Ann", "A rural tract."), ("Bob", "Typo."), ("Bob", "Two houses, seen.")]
     assert find_problems(administrator) == []
@@ -202,7 +203,8 @@ def test_the_same_content_and_wrong_packages_are_refused(fresh, pipeline, ann, t
     package = fresh(1)
     copied = (
         "select regulatory.register_package(report_type, provider_id, period_start, period_end, manifest, {digest},"
-        " {validation}, reconciliation, null, {status}, {folder}, 'test') from regulatory.packages where package_id = {id}"
+        " {validation}, reconciliation, null, {status}, {folder}, 'test') from regulatory.packages"
+        " where package_id = {id}"
     )
     given = {
         "digest": f"'{'a' * 64}'", "validation": "'[]'", "status": "'ready'", "id": package.package_id,
