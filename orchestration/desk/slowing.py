@@ -1,4 +1,4 @@
-"""Guessing of passwords made slow: after five wrong ones in a row each further try has to wait, twice as long each time.
+"""Guessing of passwords made slow: after five wrong ones in a row each further try waits, twice as long each time.
 
 Not here: who is let in (signing_in). Counted per name and per address, in memory.
 """

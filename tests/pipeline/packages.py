@@ -26,6 +26,23 @@ FBS_COLUMNS = [
 ]  # fmt: skip
 STATUS = {frozenset(): "ready", frozenset({"warning"}): "ready_with_warnings"}
 
+# As packages write it: which connections a row counts, or why some are left out.
+FILING_CONNECTION = """
+    create table regulatory.filing_connection (
+        package_id bigint, provider_id uuid, file text, row_number bigint, left_out_reason text, service_id uuid,
+        customer_id uuid, tract_source text
+    );
+    grant select on regulatory.filing_connection to compliance
+"""
+_CONNECTIONS = """
+    insert into regulatory.filing_connection
+    select %(package)s, %(provider)s::uuid, 'fbs.csv', line, null, gen_random_uuid(), gen_random_uuid(), 'block_geoid'
+    from generate_series(1, %(rows)s) as line, generate_series(1, line + 3)
+    union all
+    select %(package)s, %(provider)s::uuid, 'fbs.csv', null, reason, gen_random_uuid(), gen_random_uuid(), null
+    from (values ('no_tract', 2), ('suspended', 5)) as left_out (reason, many), generate_series(1, many)
+"""
+
 
 @dataclass(frozen=True)
 class Package:
@@ -98,4 +115,6 @@ def register(
             "difference": Jsonb(difference) if difference else None, "data": Jsonb({"total_connections": in_file}),
         },
     ).fetchone()  # fmt: skip
+    if connection.execute("select to_regclass('regulatory.filing_connection') is not null").fetchone() == (True,):
+        connection.execute(_CONNECTIONS, {"package": package_id, "provider": provider, "rows": rows})
     return Package(package_id, exports / folder, digest)
