@@ -24,16 +24,24 @@ from orchestration.desk.serving import Desk, refused
 
 _STYLE = (Path(__file__).parent / "desk.css").read_bytes()
 _SWEEP_SECONDS = 30.0
+_SAID = {
+    404: ("no such page", "There is no such page."), 405: ("method", "That cannot be done here."),
+    413: ("too long", "That was too long."),
+}  # fmt: skip
 
 
 async def _style(_: Request) -> Response:
     return Response(_STYLE, media_type="text/css")
 
 
+async def _no_icon(_: Request) -> Response:
+    return Response(status_code=204)
+
+
 async def _no_such_page(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    said = {404: "There is no such page.", 405: "That cannot be done here.", 413: "That was too long."}
-    return refused(request, status, f"status {status}", said.get(status, "The request cannot be understood."))
+    reason, said = _SAID.get(status, ("status", "The request cannot be understood."))
+    return refused(request, status, reason, said)
 
 
 def _routes() -> list[Route]:
@@ -41,6 +49,7 @@ def _routes() -> list[Route]:
     return [
         Route("/", pages.filings),
         Route("/desk.css", _style),
+        Route("/favicon.ico", _no_icon),
         Route("/sign-in", entering.show_sign_in, methods=["GET"]),
         Route("/sign-in", entering.sign_in, methods=["POST"]),
         Route("/sign-out", entering.sign_out, methods=["POST"]),

@@ -41,7 +41,13 @@ class Browser:
 
     def __init__(self, port: int, profile: str) -> None:
         self._base = f"http://127.0.0.1:{port}"
-        options = {"binary": CHROMIUM, "args": [*FLAGS, f"--user-data-dir={profile}"]}
+        self.downloads = Path(profile) / "downloads"
+        prefs = {
+            "download.default_directory": str(self.downloads), "download.prompt_for_download": False,
+            # Else the second link that a script follows waits for a person's consent.
+            "profile.default_content_setting_values.automatic_downloads": 1,
+        }  # fmt: skip
+        options = {"binary": CHROMIUM, "args": [*FLAGS, f"--user-data-dir={profile}"], "prefs": prefs}
         capabilities = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
         self._session = (
             f"{self._base}/session/{call('POST', f'{self._base}/session', capabilities)['value']['sessionId']}"
@@ -57,7 +63,7 @@ class Browser:
         deadline = time.monotonic() + seconds
         while not (found := self.run(script)):
             assert time.monotonic() < deadline, f"the page never met: {script}; it shows: {self.text()[:1500]}"
-            time.sleep(0.5)
+            time.sleep(0.2)
         return found
 
     def size(self, width: int, height: int) -> None:
