@@ -54,7 +54,7 @@ def _step(name: str, act: Act, *, checks_files: bool) -> Step:
             else:
                 log_line("step", step=name, package=package.package_id, login=printable(session.login, 63))
                 if name == "validate":
-                    package.files.point_latest()
+                    _point_latest(package)
                 return RedirectResponse(f"/packages/{package.package_id}", 303)
             refuse(request.scope, f"{name}: {printable(said)}")
             fresh = find(request, session, connection)
@@ -64,6 +64,14 @@ def _step(name: str, act: Act, *, checks_files: bool) -> Step:
             return show(request, session, connection, fresh, status=status, problem=said, given=given)
 
     return handle
+
+
+def _point_latest(package: Package) -> None:
+    try:
+        package.files.point_latest()
+    except OSError as error:
+        # The step is done: a link that cannot be written does not undo it.
+        log_line("latest not written", package=package.package_id, error=error.strerror)
 
 
 def _key(package: Package) -> tuple[int, str]:

@@ -7,8 +7,10 @@ import zipfile
 import psycopg
 import pytest
 
+from orchestration.commands.demo import COMPLIANCE, write_compliance_logins
 from orchestration.desk.sessions import IDLE_SECONDS, LONGEST_SECONDS, MOST_SESSIONS_OF_ONE, Sessions
 from orchestration.desk.signing_in import NotLetInError, connect, where
+from orchestration.warehouse.settings import read_settings
 from tests.pipeline.desks import Client
 from tests.pipeline.packages import ERROR, PROVIDERS, WARNING, fbs_rows, register
 
@@ -240,6 +242,17 @@ def test_only_compliance_is_let_in(desk, refusing):
     for name, password in (("Ann", ""), ("", "x"), ("Ann", "wrong"), ("x" * 64, "x")):
         refusing(401, "password, name ", lambda n=name, p=password: Client(desk.port).sign_in(n, p))
         desk.client("Bob")
+
+
+def test_the_demo_makes_two_people_who_may_sign_in(desk, tmp_path):
+    settings = read_settings({"WAREHOUSE_URL": desk.url, "WAREHOUSE_FOLDER": str(tmp_path)})
+    path = write_compliance_logins(settings)
+    assert path.stat().st_mode & 0o777 == 0o600
+    logins = [line.split() for line in path.read_text().splitlines()]
+    assert tuple(name for name, _ in logins) == COMPLIANCE
+    for name, password in logins:
+        assert Client(desk.port).sign_in(name, password).status == 303
+        desk.people.passwords[name] = password
 
 
 def test_a_scope_holds_at_the_desk(desk, packages, refusing):

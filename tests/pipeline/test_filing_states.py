@@ -15,6 +15,8 @@ def url(make_database):
     found = make_database()
     assert prepare_access(found) == []
     with psycopg.connect(found, autocommit=True) as owner:
+        # Filings are open to their people from the first moment on, before any run.
+        assert [line for line in find_drift(owner) if "regulatory" in line] == []
         protect_relations(owner)
         assert find_drift(owner) == []
     return found
