@@ -108,11 +108,12 @@ def _rows(request: Request, session: Session) -> Response:
         try:
             with _recorded(connection, package, session):
                 columns, rows, count = reading.read_rows(package, name, number)
+            opens = reading.opens_connections(connection, package, name)
         except AlteredError as error:
             return _altered(request, session, error)
     return render(
         request, "rows.html", session=session, row=package.row, name=name, columns=columns, rows=rows, count=count,
-        number=number, per_page=reading.ROWS_OF_A_PAGE,
+        opens=opens, number=number, per_page=reading.ROWS_OF_A_PAGE,
     )  # fmt: skip
 
 
@@ -126,15 +127,15 @@ def _connections(request: Request, session: Session) -> Response:
         is_one = (row is None) != (reason is None) and row != -1 and number > 0
         if not is_one or not (reason is None or _REASON.fullmatch(reason)) or package.files.entry(file) is None:
             return refused(request, 404, "no such connections", "This package has no such row or reason.", session)
-        found, count = reading.read_connections(connection, package, file, row, reason, number)
+        found = reading.read_connections(connection, package, file, row, reason, number)
         where = f"row {row}" if row else f"left out: {reason}"
         connection.execute(
             "select regulatory.record_access(%s, 'connections at the filing desk', %s)",
-            [f"package {package.package_id} {file} {where}", len(found)],
+            [f"package {package.package_id} {file} {where}", len(found.services)],
         )
     return render(
-        request, "connections.html", session=session, row=package.row, name=file, where=where, connections=found,
-        count=count, number=number, per_page=reading.ROWS_OF_A_PAGE, asked={"row": row, "reason": reason},
+        request, "connections.html", session=session, row=package.row, name=file, where=where, found=found,
+        number=number, per_page=reading.ROWS_OF_A_PAGE, asked={"row": row, "reason": reason},
     )  # fmt: skip
 
 

@@ -43,13 +43,20 @@ _SAID = """
 """
 _CONNECTIONS = """
     select to_jsonb(connection)
-        - array['package_id', 'file', 'row_number', 'left_out_reason', 'provider_id'] as connection,
-        count(*) over () as connections_count
+        - array['package_id', 'file', 'row_number', 'left_out_reason', 'provider_id'] as service,
+        count(*) over () as services_count, sum(connection.connections) over () as connections_count
     from regulatory.filing_connection as connection
     where package_id = %(package)s and file = %(file)s
         and (row_number = %(row)s::bigint or left_out_reason = %(reason)s::text)
-    order by service_id
+    order by service_id, plan_id
     limit %(limit)s offset %(offset)s
+"""
+
+
+_OPENS = """
+    select exists (
+        select from regulatory.filing_connection where package_id = %s and file = %s and row_number is not null
+    ) as is_so
 """
 
 
@@ -98,16 +105,39 @@ def read_acknowledgements(connection: psycopg.Connection, package: Package) -> l
     return _ask(connection, _SAID, [package.package_id])
 
 
+@dataclass(frozen=True)
+class Behind:
+    """What stands behind a row or a reason: a page of services, and how many services and connections there are."""
+
+    services: list[dict[str, Any]]
+    services_count: int = 0
+    connections_count: int = 0
+
+
+def _has_connections(connection: psycopg.Connection) -> bool:
+    """Whether the table is there yet: the first package makes it."""
+    query = "select to_regclass('regulatory.filing_connection') is not null as is_there"
+    return bool(_ask(connection, query)[0]["is_there"])
+
+
 def read_connections(
     connection: psycopg.Connection, package: Package, file: str, row: int | None, reason: str | None, page: int
-) -> tuple[list[dict[str, Any]], int]:
-    """A page of the connections that a row counts, or that were left out for a reason; and how many there are."""
-    if _ask(connection, "select to_regclass('regulatory.filing_connection') is null as is_missing")[0]["is_missing"]:
-        return [], 0
+) -> Behind:
+    """The services that a row counts, or that were left out for a reason."""
+    if not _has_connections(connection):
+        return Behind([])
     values = {"package": package.package_id, "file": file, "row": row, "reason": reason}
     window = {"limit": ROWS_OF_A_PAGE, "offset": (page - 1) * ROWS_OF_A_PAGE}
     found = _ask(connection, _CONNECTIONS, values | window)
-    return [one["connection"] for one in found], int(found[0]["connections_count"]) if found else 0
+    if not found:
+        return Behind([])
+    services = [one["service"] for one in found]
+    return Behind(services, int(found[0]["services_count"]), int(found[0]["connections_count"] or 0))
+
+
+def opens_connections(connection: psycopg.Connection, package: Package, file: str) -> bool:
+    """Whether the rows of a file count connections at all."""
+    return _has_connections(connection) and bool(_ask(connection, _OPENS, [package.package_id, file])[0]["is_so"])
 
 
 def read_rows(package: Package, name: str, page: int) -> tuple[list[str], list[list[str]], int]:

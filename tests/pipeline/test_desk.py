@@ -77,7 +77,7 @@ def _validates(desk, browser, package) -> None:
     click(browser, "Next →")
     says(browser, "01001020119")
     browser.run("document.querySelector('tbody th a').click()")
-    says(browser, "104 connections")
+    says(browser, "104 connections of 103 services")
     click(browser, "Sign out")
     says(browser, "With your database login")
 
@@ -166,8 +166,9 @@ def test_an_error_stands_with_its_row_and_a_later_package_shows_what_changed(des
     says(browser, "Difference to package 1")
     says(browser, "fbs.csv: 1 added, 0 gone, 2 changed")
     says(browser, "nothing is missing")
+    says(browser, "By the rules bdc_2022")
     click(browser, "no tract")
-    says(browser, "2 connections")
+    says(browser, "2 connections of 2 services")
     browser.open(f"{desk.address}/packages/{first.package_id}")
     says(browser, "a later package took its place")
 
