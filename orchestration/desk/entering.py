@@ -52,7 +52,7 @@ def _sign_in(request: Request, name: str, password: str) -> Response:
     desk = desk_of(request)
     address = request.client.host if request.client else "unknown"
     keys = [f"name {name.casefold()}", f"address {address}"]
-    if (seconds := desk.slowdown.seconds_to_wait(keys)) > 0:
+    if (seconds := desk.slowdown.enter(keys)) > 0:
         refuse(request.scope, f"too many wrong passwords, {_who(name)}")
         wait = f"Too many wrong passwords: try again in {int(seconds) + 1} seconds."
         answer = _form_page(request, 429, wait, name)
@@ -61,8 +61,10 @@ def _sign_in(request: Request, name: str, password: str) -> Response:
     try:
         connection = connect(desk.database, name, password)
     except NotLetInError as error:
-        if error.reason == "password":
-            desk.slowdown.wrong(keys)
+        if error.reason == "role":
+            desk.slowdown.right(keys)
+        elif error.reason == "unreachable":
+            desk.slowdown.forgive(keys)
         # The password was right, so the name is one.
         refuse(request.scope, f"{error.reason}, {printable(name, 63) if error.reason == 'role' else _who(name)}")
         status = {"unreachable": 503, "role": 403}.get(error.reason, 401)

@@ -1,6 +1,7 @@
 """Parts of the desk by themselves: slowing down, words, and that its pages need nothing from elsewhere."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -32,42 +33,52 @@ def test_the_sixth_try_waits_twice_as_long_each_time(clock):
     slowdown = Slowdown(clock)
     keys = ["name ann", "address 10.0.0.1"]
     for _ in range(FREE_TRIES):
-        assert slowdown.seconds_to_wait(keys) == 0
-        slowdown.wrong(keys)
+        assert slowdown.enter(keys) == 0
     expected = FIRST_WAIT_SECONDS
     for _ in range(12):
-        assert slowdown.seconds_to_wait(keys) == pytest.approx(expected)
-        assert slowdown.seconds_to_wait(["name ann"]) == slowdown.seconds_to_wait(["address 10.0.0.1"])
-        assert slowdown.seconds_to_wait(["name bob"]) == 0
+        assert slowdown.enter(keys) == pytest.approx(expected)
+        # A try that was refused does not make the wait longer.
+        assert slowdown.enter(["name ann", "address 10.0.0.2"]) == pytest.approx(expected)
+        assert slowdown.enter(["name new", "address 10.0.0.1"]) == pytest.approx(expected)
         clock.now += expected
-        assert slowdown.seconds_to_wait(keys) == 0
-        slowdown.wrong(keys)
+        assert slowdown.enter(keys) == 0
         expected = min(2 * expected, LONGEST_WAIT_SECONDS)
     slowdown.right(keys)
-    assert slowdown.seconds_to_wait(keys) == 0
+    for _ in range(FREE_TRIES):
+        assert slowdown.enter(keys) == 0
 
 
 def test_one_address_with_many_names_and_one_name_from_many_addresses_are_slowed(clock):
     slowdown = Slowdown(clock)
     for number in range(FREE_TRIES):
-        slowdown.wrong([f"name {number}", "address a"])
-        slowdown.wrong(["name ann", f"address {number}"])
-    assert slowdown.seconds_to_wait(["name new", "address a"]) > 0
-    assert slowdown.seconds_to_wait(["name ann", "address new"]) > 0
-    assert slowdown.seconds_to_wait(["name 1", "address 1"]) == 0
+        assert slowdown.enter([f"name {number}", "address a"]) == 0
+        assert slowdown.enter(["name ann", f"address {number}"]) == 0
+    assert slowdown.enter(["name new", "address a"]) > 0
+    assert slowdown.enter(["name ann", "address new"]) > 0
+    assert slowdown.enter(["name 1", "address 1"]) == 0
 
 
-def test_who_was_quiet_is_forgotten_and_memory_has_an_end(clock, monkeypatch):
+def test_many_tries_at_once_are_no_way_around(clock):
+    slowdown = Slowdown(clock)
+    with ThreadPoolExecutor(50) as pool:
+        waits = list(pool.map(lambda _: slowdown.enter(["name ann"]), range(500)))
+    assert sum(wait == 0 for wait in waits) == FREE_TRIES
+
+
+def test_who_was_quiet_is_forgotten_who_got_no_answer_forgiven_and_memory_has_an_end(clock, monkeypatch):
     slowdown = Slowdown(clock)
     for _ in range(FREE_TRIES):
-        slowdown.wrong(["name ann"])
+        slowdown.enter(["name ann"])
     clock.now += FORGET_SECONDS + 1
-    slowdown.wrong(["name ann"])
-    assert slowdown.seconds_to_wait(["name ann"]) == 0
+    slowdown.enter(["name ann"])
+    assert slowdown.enter(["name ann"]) == 0
+    for _ in range(3 * FREE_TRIES):
+        assert slowdown.enter(["name bob"]) == 0
+        slowdown.forgive(["name bob"])
     monkeypatch.setattr(slowing, "_MOST_KEYS", 100)
     for number in range(300):
         clock.now += 1
-        slowdown.wrong([f"name {number}"])
+        slowdown.enter([f"name {number}"])
     assert len(slowdown._tries) <= 101
 
 
