@@ -1,0 +1,170 @@
+"""What the pages show, asked from the database with the person's own rights.
+
+Not here: how it looks (templates), steps (steps).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from orchestration.regulatory.package_files import MANIFEST, PackageFiles
+
+ROWS_OF_A_PAGE, FINDINGS_OF_A_PAGE = 100, 50
+_LARGEST_ID = 2**63 - 1
+
+_FILINGS = """
+    select status.*, newest.package_number, newest.manifest ->> 'provider_name' as provider_name,
+        filed.package_number as filed_number, filed.filed_on, filed.submission_id,
+        jsonb_array_length(status.validation_errors) as errors_count,
+        cardinality(regulatory.open_warnings(status.package_id)) as open_warnings_count
+    from regulatory.filing_status as status
+    inner join regulatory.packages as newest on newest.package_id = status.package_id
+    left join regulatory.packages as filed on filed.package_id = status.filed_package_id
+    order by status.state = 'filed', status.submission_deadline nulls last, status.report_type, provider_name,
+        status.period_end
+"""
+_PACKAGE = "select * from regulatory.packages where package_id = %s"
+_NUMBERS = """
+    select package_id, package_number, state, generated_at from regulatory.packages
+    where report_type = %(report_type)s and provider_id = %(provider_id)s and period_end = %(period_end)s
+    order by package_number desc
+"""
+_SAID = """
+    select finding_number, explanation, acknowledged_by, acknowledged_at from regulatory.acknowledgements
+    where package_id = %s order by acknowledged_at, acknowledgement_id
+"""
+_CONNECTIONS = """
+    select to_jsonb(connection)
+        - array['package_id', 'file', 'row_number', 'left_out_reason', 'provider_id'] as service,
+        count(*) over () as services_count, sum(connection.connections) over () as connections_count
+    from regulatory.filing_connection as connection
+    where package_id = %(package)s and file = %(file)s
+        and (row_number = %(row)s::bigint or left_out_reason = %(reason)s::text)
+    order by service_id, plan_id
+    limit %(limit)s offset %(offset)s
+"""
+
+
+_OPENS = """
+    select exists (
+        select from regulatory.filing_connection where package_id = %s and file = %s and row_number is not null
+    ) as is_so
+"""
+
+
+def _ask(connection: psycopg.Connection, query: str, values: Any = None) -> list[dict[str, Any]]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query.encode(), values).fetchall()
+
+
+def read_filings(connection: psycopg.Connection) -> list[dict[str, Any]]:
+    """One row per filing: its newest package and the one that is filed; what is due first comes first."""
+    return _ask(connection, _FILINGS)
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package as the person sees it: the row of regulatory.packages, and where its files lie."""
+
+    row: Mapping[str, Any]
+    files: PackageFiles
+
+    @property
+    def package_id(self) -> int:
+        return int(self.row["package_id"])
+
+    def findings(self, level: str) -> list[Mapping[str, Any]]:
+        """The findings of a level, as the checks wrote them."""
+        return [one for one in self.row["validation"] if one["level"] == level]
+
+
+def find_package(connection: psycopg.Connection, exports: Path, package_id: int) -> Package | None:
+    """The package of an id; None where there is none that the person may see."""
+    if not 0 < package_id <= _LARGEST_ID:
+        return None
+    for row in _ask(connection, _PACKAGE, [package_id]):
+        return Package(row, PackageFiles(exports, row["folder"], row["manifest"], row["manifest_sha256"]))
+    return None
+
+
+def read_numbers(connection: psycopg.Connection, package: Package) -> list[dict[str, Any]]:
+    """All packages of the same filing, the newest first."""
+    return _ask(connection, _NUMBERS, dict(package.row))
+
+
+def read_acknowledgements(connection: psycopg.Connection, package: Package) -> list[dict[str, Any]]:
+    """What people wrote about warnings, in order; of several for one warning the last counts."""
+    return _ask(connection, _SAID, [package.package_id])
+
+
+@dataclass(frozen=True)
+class Behind:
+    """What stands behind a row or a reason: a page of services, and how many services and connections there are."""
+
+    services: list[dict[str, Any]]
+    services_count: int = 0
+    connections_count: int = 0
+
+
+def _has_connections(connection: psycopg.Connection) -> bool:
+    """Whether the table is there yet: the first package makes it."""
+    query = "select to_regclass('regulatory.filing_connection') is not null as is_there"
+    return bool(_ask(connection, query)[0]["is_there"])
+
+
+def read_connections(
+    connection: psycopg.Connection, package: Package, file: str, row: int | None, reason: str | None, page: int
+) -> Behind:
+    """The services that a row counts, or that were left out for a reason."""
+    if not _has_connections(connection):
+        return Behind([])
+    values = {"package": package.package_id, "file": file, "row": row, "reason": reason}
+    window = {"limit": ROWS_OF_A_PAGE, "offset": (page - 1) * ROWS_OF_A_PAGE}
+    found = _ask(connection, _CONNECTIONS, values | window)
+    if not found:
+        return Behind([])
+    services = [one["service"] for one in found]
+    return Behind(services, int(found[0]["services_count"]), int(found[0]["connections_count"] or 0))
+
+
+def opens_connections(connection: psycopg.Connection, package: Package, file: str) -> bool:
+    """Whether the rows of a file count connections at all."""
+    return _has_connections(connection) and bool(_ask(connection, _OPENS, [package.package_id, file])[0]["is_so"])
+
+
+def read_rows(package: Package, name: str, page: int) -> tuple[list[str], list[list[str]], int]:
+    """A page of a CSV file: names of its columns (empty: unknown), rows, and how many rows there are."""
+    entry = package.files.entry(name) or {}
+    rows = list(csv.reader(io.StringIO(package.files.read(name).decode("utf-8"), newline="")))
+    columns = [str(one) for one in entry.get("columns") or ()]
+    if entry.get("has_header") and rows:
+        columns, rows = rows[0], rows[1:]
+    begin = (page - 1) * ROWS_OF_A_PAGE
+    return columns, rows[begin : begin + ROWS_OF_A_PAGE], len(rows)
+
+
+def explanations(package: Package, said: list[dict[str, Any]]) -> bytes:
+    """The warnings with their texts as explanations.csv, ready to paste."""
+    last = {one["finding_number"]: one for one in said}
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\r\n")
+    writer.writerow(["finding_number", "file", "row", "column", "message", "explanation", "acknowledged_by"])
+    for finding in package.findings("warning"):
+        text = last.get(finding["finding_number"], {})
+        place = [finding["finding_number"], *(finding.get(name) for name in ("file", "row", "column", "message"))]
+        writer.writerow([*place, text.get("explanation"), text.get("acknowledged_by")])
+    return stream.getvalue().encode()
+
+
+def files_of(package: Package) -> list[dict[str, Any]]:
+    """The package's files with bytes, rows and SHA-256, manifest.json last."""
+    listed = [dict(one) for one in package.row["manifest"]["files"]]
+    return [*listed, {"name": MANIFEST, "sha256": package.row["manifest_sha256"], "bytes": None, "rows": None}]
