@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 -- Straight from the parts, past every join that finds a connection's place: what the files and left-outs add up to.
 select
     part.as_of_date,
@@ -25,6 +27,6 @@ where exists (
                 select device.device_type from {{ ref('dim_device') }} as device where device.device_id = part.device_id
             )
         )
-        and (rule.content is null or rule.content = part.content)
+        and (rule.plan_content is null or rule.plan_content = part.plan_content)
 )
 group by part.as_of_date, part.provider_id, form.form

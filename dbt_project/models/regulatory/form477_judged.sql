@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 -- Each part in each form that its plan belongs to, under each set of rules, and why it would be left out.
 with placed_form as (
     select distinct on (part.as_of_date, part.service_key, part.plan_id, rule.form)
@@ -18,7 +20,7 @@ with placed_form as (
         and (rule.lacks_kind is null or not coalesce(part.includes @> to_jsonb(rule.lacks_kind), false))
         and (rule.voice_service is null or rule.voice_service = part.voice_service)
         and (rule.device_type is null or rule.device_type = device.device_type)
-        and (rule.content is null or rule.content = part.content)
+        and (rule.plan_content is null or rule.plan_content = part.plan_content)
     order by part.as_of_date, part.service_key, part.plan_id, rule.form, rule.rank
 )
 

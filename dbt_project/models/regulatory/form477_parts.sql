@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 -- A service in force as an as-of date ends, by what its plan sold then: itself, or each plan of its bundle.
 with asked as ({{ filing_dates() }}),
 
@@ -58,7 +60,7 @@ select
     plan.speed_mbps_up,
     plan.includes_long_distance,
     plan.local_loop,
-    plan.additional_features ->> 'content' as content
+    plan.additional_features ->> 'content' as plan_content
 from part
 inner join sold on sold.as_of_date = part.as_of_date and sold.service_key = part.service_key
 inner join {{ ref('dim_service_plan') }} as plan

@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 -- The first that works: the block, the tract as stated, the block of the location, the nearest block's point.
 with asked as ({{ filing_dates() }}),
 

@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 -- What each set of rules in force would count, so that two sets can be told apart.
 select
     as_of_date,

@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 -- The sets that are on and cover the date; the one that began last governs, the others are shown beside it.
 with asked as ({{ filing_dates() }}),
 
