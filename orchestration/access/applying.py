@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from orchestration.access.statements import (
     missing_roles,
     role_statements,
 )
+from orchestration.regulatory.states import states_sql
 
 _HERE = Path(__file__).parent
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('telecom warehouse access', 0))"
@@ -50,7 +51,7 @@ def _access_sql() -> str:
 
 def _fingerprint(rules: Rules) -> str:
     """A hash of everything that is installed; audit's partitions, made years ahead, are seen to once a year."""
-    parts = [_access_sql(), _audit_sql(rules), repr(rules), str(datetime.now(UTC).year)]
+    parts = [_access_sql(), _audit_sql(rules), states_sql(rules), repr(rules), str(datetime.now(UTC).year)]
     return "Who may see what; see docs/security.md. " + hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -78,30 +79,54 @@ exception when insufficient_privilege then null;
 end $sees$"""
 
 
-def administrators_statements(connection: psycopg.Connection, rules: Rules, login: str) -> list[str]:
-    """What only a login may do that makes roles: the roles, the pipeline's place among them, and the audit trail.
-
-    The statements belong into one transaction; `connection` is only asked what is there.
-    """
-    owner, keeper = sql.Identifier(rules.owner.name), sql.Identifier(rules.keeper.name)
+def _server_statements(connection: psycopg.Connection, rules: Rules, login: str) -> list[str]:
+    """The roles, the pipeline's place among them, and the audit trail."""
     names = {
-        "owner": owner, "keeper": keeper, "login": sql.Identifier(login),
+        "owner": sql.Identifier(rules.owner.name), "login": sql.Identifier(login),
         "database": sql.Identifier(connection.info.dbname),
     }  # fmt: skip
     own = [
         _PGAUDIT, _SEES_SESSIONS,
         "grant {owner} to {login}", "alter role {login} in database {database} set role to {owner}",
-        "grant {keeper} to session_user", "create schema if not exists audit authorization {keeper}",
-        "set local check_function_bodies to off", "set local role {keeper}",
     ]  # fmt: skip
-    after = ["set local role none", "revoke {keeper} from session_user"]
     return [
         *role_statements(connection, rules),
         *database_statements(connection, rules),
         *(sql.SQL(text).format(**names).as_string(connection) for text in own),
-        _audit_sql(rules),
+        *_keepers_statements(connection, rules, "audit", _audit_sql(rules)),
+    ]
+
+
+def _keepers_statements(connection: psycopg.Connection, rules: Rules, schema: str, script: str) -> list[str]:
+    """A script run as the keeper, who owns the schema; nobody is the keeper before or after."""
+    names = {"keeper": sql.Identifier(rules.keeper.name), "schema": sql.Identifier(schema)}
+    before = [
+        "grant {keeper} to session_user", "create schema if not exists {schema} authorization {keeper}",
+        "alter schema {schema} owner to {keeper}", "set local check_function_bodies to off", "set local role {keeper}",
+    ]  # fmt: skip
+    after = ["set local role none", "revoke {keeper} from session_user"]
+    return [
+        *(sql.SQL(text).format(**names).as_string(connection) for text in before),
+        script,
         *(sql.SQL(text).format(**names).as_string(connection) for text in after),
     ]
+
+
+def _filings_statements(connection: psycopg.Connection, rules: Rules) -> list[str]:
+    """The tables of filings and the rules of their states; needs schema access, whose scopes their policies ask."""
+    keeper = sql.Identifier(rules.keeper.name)
+    return [
+        sql.SQL("grant usage on schema access to {}").format(keeper).as_string(connection),
+        *_keepers_statements(connection, rules, "regulatory", states_sql(rules)),
+    ]
+
+
+def administrators_statements(connection: psycopg.Connection, rules: Rules, login: str) -> list[str]:
+    """What only a login may do that makes roles; needs schema access.
+
+    The statements belong into one transaction; `connection` is only asked what is there.
+    """
+    return [*_server_statements(connection, rules, login), *_filings_statements(connection, rules)]
 
 
 def _write_rules(connection: psycopg.Connection, rules: Rules) -> None:
@@ -156,15 +181,14 @@ def install(connection: psycopg.Connection, rules: Rules) -> None:
         _write_rules(connection, rules)
         connection.execute("select access.open_schemas()")
         _protect_rules(connection)
-        connection.execute(sql.SQL("comment on schema access is {}").format(sql.Literal(_fingerprint(rules))))
 
 
-def _administer(connection: psycopg.Connection, rules: Rules, login: str) -> None:
+def _administer(connection: psycopg.Connection, find_statements: Callable[[], list[str]]) -> None:
     for tries_left in (2, 1, 0):
         try:
             with connection.transaction():
                 connection.execute(_LOCK)
-                for statement in administrators_statements(connection, rules, login):
+                for statement in find_statements():
                     connection.execute(statement.encode())
         except _AT_ONCE:
             if not tries_left:
@@ -193,17 +217,25 @@ def prepare_access(url: str, administrator_url: str | None = None, *, anew: bool
         login, acts_as = str(_one(connection, "select session_user")), _one(connection, "select current_user")
         if acts_as == rules.owner.name and is_installed(connection) and not anew:
             return []
-    with psycopg.connect(administrator_url or url, autocommit=True) as connection:
-        connection.execute("set role none")
-        if _one(connection, "select rolsuper or rolcreaterole from pg_roles where rolname = session_user"):
-            _administer(connection, rules, login)
+    with psycopg.connect(administrator_url or url, autocommit=True) as administrator:
+        administrator.execute("set role none")
+        may_administer = bool(
+            _one(administrator, "select rolsuper or rolcreaterole from pg_roles where rolname = session_user")
+        )
+        if may_administer:
+            _administer(administrator, lambda: _server_statements(administrator, rules, login))
         elif acts_as != rules.owner.name:
             notice.append(
                 f"{login} may not make roles here, so nobody but {login} can read the warehouse, and changes are not"
                 " audited; an administrator can mend that: make roles SQL=yes prints what to run"
             )
-    with psycopg.connect(url, autocommit=True) as connection:
-        install(connection, rules)
+        with psycopg.connect(url, autocommit=True) as connection:
+            install(connection, rules)
+            if may_administer:
+                _administer(administrator, lambda: _filings_statements(administrator, rules))
+            elif not _one(connection, "select to_regclass('regulatory.packages') is not null"):
+                notice.append("filings have no place here yet: an administrator runs what make roles SQL=yes prints")
+            connection.execute(sql.SQL("comment on schema access is {}").format(sql.Literal(_fingerprint(rules))))
     return notice
 
 

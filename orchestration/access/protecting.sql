@@ -162,15 +162,29 @@ as $$
     from wanted where not exists (select from present where tgname = name and present.seal = wanted.seal)
 $$;
 
+-- Whether a relation belongs to the keeper: it came with rights and triggers of its own.
+create or replace function access.is_kept(relation regclass) returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select exists (
+        select from pg_class inner join pg_namespace on nspname = 'audit' and nspowner = relowner where pg_class.oid = relation
+    )
+$$;
+
 -- Everything that has to be done, in order; empty where the relation follows the rules already.
 create or replace function access.statements_for(relation regclass) returns setof text
 language sql stable
 as $$
-    select access.policy_statements(relation)
-    union all
-    select access.trigger_statements(relation)
-    union all
-    select access.grant_statements(relation)
+    select statement
+    from (
+        select access.policy_statements(relation)
+        union all
+        select access.trigger_statements(relation)
+        union all
+        select access.grant_statements(relation)
+    ) as found (statement)
+    where not access.is_kept(relation)
 $$;
 
 -- Does it, in the open transaction; returns what was done.

@@ -34,13 +34,14 @@ class Role:
     scopes: tuple[str, ...] = ()
     withheld: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reads_audit: bool = False
+    files: bool = False
 
     def sister(self, scope: str) -> Role:
         """The role of the same tables for logins with providers or zones of their own."""
         limit = f"by_{scope}"
         reads = dict.fromkeys((*self.reads, SCOPES_CLASS), limit)
         description = f"As {self.name}, but of the {scope}s in its scope only."
-        return Role(f"{self.name}_{limit}", description, reads, withheld=self.withheld)
+        return Role(f"{self.name}_{limit}", description, reads, withheld=self.withheld, files=self.files)
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ class Rules:
         """All roles that nobody logs in as."""
         return (self.owner, self.keeper, *self.roles.values())
 
+    @property
+    def filers(self) -> tuple[Role, ...]:
+        """The roles whose people take the steps of a filing."""
+        return tuple(role for role in self.roles.values() if role.files)
+
 
 def _refuse_unknown(what: str, names: Iterator[str] | Mapping[str, object], known: Mapping[str, object]) -> None:
     for name in names:
@@ -78,7 +84,8 @@ def _role(name: str, content: Mapping[str, Any], classes: Mapping[str, object]) 
     scopes = tuple(content.get("scopes", ()))
     _refuse_unknown(f"scope of {name}", dict.fromkeys(scopes), dict.fromkeys(SCOPES))
     withheld = {table: tuple(columns) for table, columns in content.get("withheld", {}).items()}
-    return Role(name, content["description"], reads, scopes, withheld, bool(content.get("reads_audit")))
+    flags = {flag: bool(content.get(flag)) for flag in ("reads_audit", "files")}
+    return Role(name, content["description"], reads, scopes, withheld, **flags)
 
 
 def parse_rules(content: Mapping[str, Any]) -> Rules:

@@ -43,14 +43,16 @@ _DATABASE = """
 _OWNERSHIP = """
     with schema as (select * from pg_namespace where nspname = any(%(schemas)s::text[]))
     select format('alter schema %%I owner to %%I', nspname, %(owner)s::text)
-    from schema where nspowner is distinct from to_regrole(quote_ident(%(owner)s::text))
+    from schema
+    where nspowner is distinct from to_regrole(quote_ident(%(owner)s::text))
+        and nspowner is distinct from to_regrole(quote_ident(%(keeper)s::text))
     union all
     select format('alter %%s %%s owner to %%I', case relkind when 'v' then 'view' when 'm' then 'materialized view'
         when 'S' then 'sequence' else 'table' end, pg_class.oid::regclass, %(owner)s::text)
     from pg_class
     inner join schema on schema.oid = relnamespace
     where relowner is distinct from to_regrole(quote_ident(%(owner)s::text)) and relkind in ('r', 'p', 'v', 'm', 'S')
-        and not exists (
+        and relowner is distinct from to_regrole(quote_ident(%(keeper)s::text)) and not exists (
         select from pg_depend
         where classid = 'pg_class'::regclass and objid = pg_class.oid and deptype in ('i', 'a') and relkind = 'S'
     )
@@ -59,6 +61,7 @@ _OWNERSHIP = """
     from pg_proc
     inner join schema on schema.oid = pronamespace
     where proowner is distinct from to_regrole(quote_ident(%(owner)s::text))
+        and proowner is distinct from to_regrole(quote_ident(%(keeper)s::text))
 """
 _FUNCTIONS = """
     select format('revoke execute on routine %%s from public', pg_proc.oid::regprocedure)

@@ -20,6 +20,7 @@ SETTINGS: tuple[tuple[str, str, str], ...] = (
     ("DAGSTER_STORAGE_URL", "", "where Dagster keeps its runs; empty: database dagster on the same server"),
     ("WAREHOUSE_FOLDER", ".warehouse", "the embedded server's data and everything that is made at run time"),
     ("LANDING_DIR", "landing", "the folder with one folder of files per feed"),
+    ("EXPORTS_DIR", "exports", "the folder that regulatory packages are written to"),
     ("AS_OF", "", "the instant that every figure speaks of, ISO 8601; empty: the end of yesterday"),
     ("REPORTING_TIME_ZONE", "America/Chicago", "IANA time zone of the operator's own day"),
     ("REPORTING_CURRENCY", "USD", "ISO 4217 code of reported money"),
@@ -42,6 +43,7 @@ class Settings:
     dagster_storage_url: str
     warehouse_folder: Path
     landing_dir: Path
+    exports_dir: Path
     as_of: datetime | None
     reporting_time_zone: str
     reporting_currency: str
@@ -140,6 +142,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         dagster_storage_url=_url("DAGSTER_STORAGE_URL", value["DAGSTER_STORAGE_URL"]),
         warehouse_folder=_path(value["WAREHOUSE_FOLDER"]),
         landing_dir=_path(value["LANDING_DIR"]),
+        exports_dir=_path(value["EXPORTS_DIR"]),
         as_of=_instant("AS_OF", value["AS_OF"]),
         reporting_time_zone=_time_zone("REPORTING_TIME_ZONE", value["REPORTING_TIME_ZONE"]),
         reporting_currency=_currency("REPORTING_CURRENCY", value["REPORTING_CURRENCY"]),

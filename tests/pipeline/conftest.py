@@ -69,6 +69,7 @@ def build_warehouse(postgres_server, make_database, tmp_path_factory):
             "WAREHOUSE_FOLDER": str(folder),
             "PII_KEY_FILE": str(folder / "pii.key"),
             "LANDING_DIR": str(landing),
+            "EXPORTS_DIR": str(folder / "exports"),
             "AS_OF": as_of.isoformat(),
         }
         settings = read_settings({**environment, **overrides})

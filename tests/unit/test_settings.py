@@ -76,7 +76,7 @@ def test_relative_paths_lie_in_the_project_and_the_short_scheme_becomes_the_long
     "value", ["'; drop table core.dim_date; --", '"$(touch hostile)"', "`id`", "{{ 7 }}", "../../x\n%s"]
 )
 def test_hostile_values_are_refused_or_are_only_names_of_files(value):
-    files = {"WAREHOUSE_FOLDER", "LANDING_DIR", "PII_KEY_FILE"}
+    files = {"WAREHOUSE_FOLDER", "LANDING_DIR", "EXPORTS_DIR", "PII_KEY_FILE"}
     for name, _, _ in SETTINGS:
         if name in files:
             folder = read_settings({name: value}).landing_dir if name == "LANDING_DIR" else None
