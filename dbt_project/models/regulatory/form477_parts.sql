@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(filing_dates_of='as_of_date') }}
 
 -- A service in force as an as-of date ends, by what its plan sold then: itself, or each plan of its bundle.
 with asked as ({{ filing_dates() }}),
@@ -37,12 +37,13 @@ part as (
 
 select
     sold.as_of_date,
-    sold.closing_at,
-    sold.service_key,
     sold.service_id,
+    plan.plan_id,
+    sold.service_key,
     sold.customer_id,
     sold.provider_id,
     sold.zone_id,
+    sold.closing_at,
     sold.service_status,
     sold.service_state,
     sold.sold_by,
@@ -50,7 +51,6 @@ select
     sold.voice_grade_equivalents,
     (sold.connections * part.quantity)::bigint as connections,
     not sold.is_business as is_consumer,
-    plan.plan_id,
     plan.plan_type,
     plan.includes,
     plan.voice_service,

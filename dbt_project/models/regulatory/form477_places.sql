@@ -1,10 +1,10 @@
-{{ config(materialized='view') }}
+{{ config(filing_dates_of='as_of_date') }}
 
 -- The first that works: the block, the tract as stated, the block of the location, the nearest block's point.
 with asked as ({{ filing_dates() }}),
 
 placed as (
-    select distinct
+    select distinct on (asked.as_of_date, place.service_key)
         asked.as_of_date,
         place.service_key,
         place.provider_id,
@@ -27,6 +27,7 @@ at_location as (
 select
     placed.as_of_date,
     placed.service_key,
+    placed.provider_id,
     case
         when placed.block_geoid is not null then left(placed.block_geoid, 11)
         when placed.stated_tract_geoid is not null then placed.stated_tract_geoid
