@@ -16,6 +16,7 @@ from orchestration.defs.geography import topology_risk, zone_coverage
 from orchestration.defs.guards import guards
 from orchestration.defs.ingest import feed_assets
 from orchestration.defs.pipeline import build_pipeline_job
+from orchestration.defs.regulatory import build_filings_job, filing_packages, link_redundancy_asset
 from orchestration.defs.resources import WarehouseResource
 from orchestration.defs.schedules import build_schedules
 from orchestration.defs.security import access_relations, seal_audit_log
@@ -30,7 +31,16 @@ def build_defs(
     warehouse = WarehouseResource(overrides=dict(overrides or {}))
     dbt_models = build_dbt_assets(parsed_project(warehouse), Translator())
     base = dg.Definitions(
-        assets=[*feed_assets(), dbt_models, provider_daily_summary, topology_risk, zone_coverage, access_relations],
+        assets=[
+            *feed_assets(),
+            dbt_models,
+            provider_daily_summary,
+            topology_risk,
+            zone_coverage,
+            access_relations,
+            link_redundancy_asset,
+            filing_packages,
+        ],
         asset_checks=guards(),
         resources={"warehouse": warehouse},
         executor=dg.in_process_executor,
@@ -42,7 +52,7 @@ def build_defs(
     job, freshness = build_pipeline_job(inner, warehouse), build_freshness_job(overdue)
     outer = dg.Definitions(
         asset_checks=[overdue],
-        jobs=[job, freshness, *stage_jobs(apart=[overdue])],
+        jobs=[job, freshness, build_filings_job(), *stage_jobs(apart=[overdue])],
         schedules=[*build_schedules(job, inner, warehouse), build_hourly_schedule(freshness, warehouse)],
         sensors=[build_sensor(inner, warehouse), seal_audit_log],
     )

@@ -17,8 +17,8 @@ _CORE = ""
 def link_redundancy(elements: Sequence[Element], links: Sequence[Link]) -> dict[str, tuple[bool, bool]]:
     """Element id to (has a path to a core element, keeps one when any one link fails).
 
-    An element that is built into another one, with no link that says so, cannot lose it by a link; nor do cores need any
-    link between them. A link that is the only way (a bridge) is what the second value turns on.
+    An element that is built into another one, with no link that says so, cannot lose it by a link; nor do cores need
+    any link between them. A link that is the only way (a bridge) is what the second value turns on.
 
     Args:
         elements: those that work.

@@ -16,7 +16,7 @@ from orchestration.regulatory.reconciling import Account
 REPORT_TYPES = ("fcc_form477", "census_block", "emergency_readiness")
 REQUIRED_FILINGS: dict[str, tuple[tuple[str, str], ...]] = {
     "fcc_form477": (
-        ("Form 477 subscription", "Fixed and mobile, broadband and voice, through the Broadband Data Collection system"),
+        ("Form 477 subscription", "Fixed and mobile, broadband and voice, through the Broadband Data Collection"),
     ),
     "census_block": (
         ("BDC availability", "Fixed broadband availability by location"),

@@ -136,9 +136,9 @@ def _row_problems(layout: Layout, row: Sequence[str], known: Known) -> Iterator[
             if "part" not in wrong and int(row[place]) > total:
                 yield layout.columns[place].name, ("part_over_total", {"value": row[place], "expected": total})
     speeds = layout.places("speed")
-    if layout.places("technology") and speeds and "speed" not in wrong:
-        if max(float(row[place]) for place in speeds) <= known.over_mbps:
-            yield layout.columns[speeds[0]].name, ("too_slow", {"expected": f"{known.over_mbps:g}"})
+    has_both = layout.places("technology") and speeds and "speed" not in wrong
+    if has_both and max(float(row[place]) for place in speeds) <= known.over_mbps:
+        yield layout.columns[speeds[0]].name, ("too_slow", {"expected": f"{known.over_mbps:g}"})
     whole = layout.places("whole_speed")
     if whole and "whole_speed" not in wrong and _is_low(row, whole, known):
         said = "/".join(row[place] for place in whole)

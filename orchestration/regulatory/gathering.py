@@ -23,7 +23,7 @@ from orchestration.regulatory.package_checks import (
     parameter,
 )
 from orchestration.regulatory.reconciling import Account
-from orchestration.regulatory.voice_states import Lines, state_figures
+from orchestration.regulatory.voice_states import Figures, Lines, state_figures
 
 FORMS = {"fbs": "fixed_broadband", "fvs": "fixed_voice", "mbs": "mobile_broadband", "mvs": "mobile_voice"}
 _ROWS = {
@@ -202,7 +202,7 @@ def gather_form477(connection: psycopg.Connection, filing: Filing, as_of: dateti
 
 def finished(
     connection: psycopg.Connection, draft: Content, accounts: Sequence[Account], known: Known, as_of: datetime,
-    report_data: dict[str, object], figures: dict[tuple[str, str, str], int] | None = None, more: Sequence[Finding] = (),
+    report_data: dict[str, object], figures: Figures | None = None, more: Sequence[Finding] = (),
 ) -> Content:  # fmt: skip
     """The content with its accounts and every finding."""
     around = surroundings(connection, draft.filing, as_of)

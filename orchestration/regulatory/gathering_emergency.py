@@ -1,11 +1,11 @@
-"""From the marts to the content of an emergency_readiness filing: measures under the source's names, outages and clocks.
+"""From the marts to the content of an emergency_readiness filing: measures under the source's names, outages, clocks.
 
 Not here: the measures themselves (dbt's emergency_readiness and outage_reportability), writing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -33,7 +33,8 @@ _NOT_MEASURES = ("as_of_date", "provider_id", "period_start_date")
 _CLOCKS = ("notification", "initial_report", "final_report", "facility_notice", "facility_followup")
 _OUTAGES = f"""
     select outage_id, service_kind, outage_start, outage_minutes, user_minutes, reportable_by,
-        {", ".join(f"{clock}_due_at, {clock}_verdict" for clock in _CLOCKS)}, computed_user_minutes, is_user_minutes_apart
+        {", ".join(f"{clock}_due_at, {clock}_verdict" for clock in _CLOCKS)}, computed_user_minutes,
+        is_user_minutes_apart
     from regulatory.outage_reportability
     where as_of_date = %(day)s and provider_id = %(provider)s and period_start_date = %(start)s
     order by outage_start, outage_id
@@ -48,7 +49,8 @@ def _instant(value: object) -> object:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _findings(outages: Sequence[dict[str, object]]) -> Iterator[Finding]:
+def outage_findings(outages: Sequence[Mapping[str, object]]) -> Iterator[Finding]:
+    """Outages whose figures are far apart, and clocks that were missed, by their row in the file."""
     for row, one in enumerate(outages, 1):
         values = {"file": "outage_reportability.csv", "row": row, "value": one["outage_id"]}
         if one["is_user_minutes_apart"]:
@@ -76,8 +78,9 @@ def gather_emergency(connection: psycopg.Connection, filing: Filing, as_of: date
         outages = cursor.execute(_OUTAGES.encode(), values).fetchall()
     if measures is None:
         raise FilingError(
-            f"emergency_readiness from {filing.period_start} to {filing.period_end}: the marts hold nothing of that period;"
-            f" build them first: make filings AS_OF_DATE={filing.period_end} PERIOD_START={filing.period_start}"
+            f"emergency_readiness from {filing.period_start} to {filing.period_end}: the marts hold nothing of"
+            f" that period; build them first: make filings AS_OF_DATE={filing.period_end}"
+            f" PERIOD_START={filing.period_start}"
         )
     names = known_layouts["outages"].header
     aliases = {"minutes": "outage_minutes"} | {f"{clock}_due": f"{clock}_due_at" for clock in _CLOCKS}
@@ -92,7 +95,7 @@ def gather_emergency(connection: psycopg.Connection, filing: Filing, as_of: date
     }
     draft = Content(filing, known_layouts, files)
     return finished(
-        connection, draft, [], Known(), as_of, _report_data(filing, measures), more=list(_findings(outages))
+        connection, draft, [], Known(), as_of, _report_data(filing, measures), more=list(outage_findings(outages))
     )
 
 
@@ -111,6 +114,8 @@ def _report_data(filing: Filing, measures: dict[str, object]) -> dict[str, objec
         data.setdefault(group, {})[name] = float(value) if isinstance(value, Decimal) else value
     used = {column for _, _, column in SOURCE_MEASURES} | set(_NOT_MEASURES)
     data["measures"] = {
-        name: float(value) if isinstance(value, Decimal) else value for name, value in measures.items() if name not in used
+        name: float(value) if isinstance(value, Decimal) else value
+        for name, value in measures.items()
+        if name not in used
     }
     return dict(data)

@@ -30,7 +30,11 @@ from orchestration.regulatory.package_writer import content_sha256, package_file
 _GATHER: dict[str, Callable[[psycopg.Connection, Filing, datetime], Content]] = {
     "fcc_form477": gather_form477, "census_block": gather_blocks, "emergency_readiness": gather_emergency,
 }  # fmt: skip
-_LOCK = "select pg_advisory_xact_lock(hashtextextended(format('regulatory.packages %%s %%s %%s', %s::text, %s::uuid, %s::date), 0))"
+_LOCK = """
+    select pg_advisory_xact_lock(
+        hashtextextended(format('regulatory.packages %%s %%s %%s', %s::text, %s::uuid, %s::date), 0)
+    )
+"""
 _NEWEST = """
     select package_id, package_number, folder, manifest, manifest_sha256 from regulatory.packages
     where report_type = %s and provider_id = %s and period_end = %s order by package_number desc limit 1
@@ -178,9 +182,7 @@ def _register(
             "forms": [FORMS[name] for name in names], "files": [content.layouts[name].file_name for name in names],
         }).rowcount  # fmt: skip
     record_run(connection, "regulatory.filing_connection", linked)
-    record_access(
-        connection, f"filings: generated package {number} of {filing.place}", f"package {package_id}", linked
-    )
+    record_access(connection, f"filings: generated package {number} of {filing.place}", f"package {package_id}", linked)
     return package_id
 
 

@@ -150,8 +150,8 @@ def write_aside(exports: Path, place: str, number: int, files: Mapping[str, byte
     except OSError as error:
         shutil.rmtree(aside, ignore_errors=True)
         raise FilingError(
-            f"{parent / str(number)}: the package could not be written ({error.strerror or error}); nothing was changed,"
-            " the last package is whole. Free the disk (or set EXPORTS_DIR to another) and generate again"
+            f"{parent / str(number)}: the package could not be written ({error.strerror or error}); nothing was"
+            " changed, the last package is whole. Free the disk (or set EXPORTS_DIR to another) and generate again"
         ) from error
     return aside
 

@@ -58,5 +58,7 @@ def load_tracts(connection: psycopg.Connection, path: Path) -> dict[str, int]:
 
 def load_shipped(connection: psycopg.Connection) -> None:
     """The shipped list, where no list of its state is loaded yet."""
-    if connection.execute(f"select exists (select from {TABLE} where state_fips = '01')".encode()).fetchone() == (False,):
+    if connection.execute(f"select exists (select from {TABLE} where state_fips = '01')".encode()).fetchone() == (
+        False,
+    ):
         load_tracts(connection, SHIPPED)

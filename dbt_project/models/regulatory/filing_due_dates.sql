@@ -1,4 +1,4 @@
-{{ config(filing_dates_of='as_of_date') }}
+{{ config(filing_dates_of='as_of_date', post_hook="{{ create_regulatory_report() }}") }}
 
 -- A day that is no business day moves to the next one; a notice of the FCC overrides both.
 with asked as ({{ filing_dates() }}),
