@@ -3,13 +3,12 @@
 Not here: the marts (dbt), what is in a package (orchestration.regulatory), states after draft.
 """
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from pathlib import Path
 
 import dagster as dg
 import psycopg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from orchestration.access.audit import begin_run
 from orchestration.analytics.redundancy import link_redundancy
@@ -62,7 +61,6 @@ _LINKS = """
     group_name=GROUP,
     kinds={"python", "postgres"},
     partitions_def=FILING_DATES,
-    backfill_policy=dg.BackfillPolicy.single_run(),
     deps=[["core", "dim_network_element"], ["core", "dim_network_link"], ["core", "dim_provider"]],
 )
 def link_redundancy_asset(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
@@ -73,6 +71,10 @@ def link_redundancy_asset(context: dg.AssetExecutionContext, warehouse: Warehous
         for day in dates_of_run(context.run.tags):
             rows += fill_redundancy(connection, date.fromisoformat(day))
     return dg.MaterializeResult(metadata={"rows": rows})
+
+
+# (The decorator warns of its parameter at each import.)
+link_redundancy_asset = link_redundancy_asset.with_attributes(backfill_policy=dg.BackfillPolicy.single_run())
 
 
 def fill_redundancy(connection: psycopg.Connection, day: date) -> int:
@@ -91,7 +93,6 @@ def fill_redundancy(connection: psycopg.Connection, day: date) -> int:
     group_name=GROUP,
     kinds={"python"},
     partitions_def=FILING_DATES,
-    backfill_policy=dg.BackfillPolicy.single_run(),
     deps=[["regulatory", name] for name in MARTS],
 )
 def filing_packages(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
@@ -111,6 +112,9 @@ def filing_packages(context: dg.AssetExecutionContext, warehouse: WarehouseResou
         said = f"package {result.number} is {'new' if result.is_new else 'the same as before'}"
         context.log.info(f"{filing.provider.name}, {filing.report_type}, {filing.period_end}: {said}, {result.status}")
     return dg.MaterializeResult(metadata={"packages": len(made), "made": dg.MetadataValue.md(_table(made))})
+
+
+filing_packages = filing_packages.with_attributes(backfill_policy=dg.BackfillPolicy.single_run())
 
 
 def _generate(
@@ -150,7 +154,7 @@ def due_date_of_run(warehouse: WarehouseResource, as_of: datetime) -> date | Non
     return None if found == (True,) else day
 
 
-def build_filings_job() -> dg.UnresolvedAssetJobDefinition:
+def build_filings_job() -> UnresolvedAssetJobDefinition:
     """The job `filings`: marts and packages of the dates that are chosen."""
     return dg.define_asset_job(
         JOB_NAME, selection=dg.AssetSelection.groups(GROUP),
