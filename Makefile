@@ -18,7 +18,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export GX_ANALYTICS_ENABLED = false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo run ui desk docs psql stop clean roles user audit quarantine replay sample generate test bench lint format lock
+.PHONY: help setup setup-dev demo run ui desk docs psql stop clean roles user audit filings tracts quarantine replay sample generate test bench lint format lock
 
 help: ## this list
 	@echo 'A data warehouse for telecom operators. Commands:'
@@ -64,6 +64,13 @@ user: setup ## a person's login: NAME=… ROLE=… PROVIDERS=id,… or ZONES=id,
 
 audit: setup ## seal the audit trail and say whether it is whole
 	@$(RUN) audit
+
+filings: setup ## packages for the regulator: AS_OF_DATE=2026-06-30 PROVIDER=… REPORT=… PERIOD_START=… (default: the last half-year, all)
+	@$(RUN) filings generate $(if $(AS_OF_DATE),--as-of $(AS_OF_DATE)) $(if $(PROVIDER),--provider $(PROVIDER)) \
+		$(if $(REPORT),--report $(REPORT)) $(if $(PERIOD_START),--period-start $(PERIOD_START))
+
+tracts: setup ## lists of 2020 census tracts of more states: FILE=tracts.csv
+	@$(RUN) tracts "$$FILE"
 
 quarantine: setup ## quarantined rows as a CSV: FEED=usage_records OUT=fix.csv
 	@$(RUN) quarantine $(FEED) $(OUT)

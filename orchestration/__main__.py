@@ -22,13 +22,24 @@ def main(arguments: list[str]) -> int:
     from ingestion.errors import IngestionError
     from orchestration.access.statements import AccessError
     from orchestration.dbt_runner import DbtError
+    from orchestration.regulatory.layouts import FilingError
+    from orchestration.regulatory.package_files import AlteredError
     from orchestration.warehouse.connection import WarehouseError
     from orchestration.warehouse.server import ServerError
     from orchestration.warehouse.settings import SettingsError
 
     try:
         return int(importlib.import_module(f"orchestration.commands.{arguments[0]}").main(arguments[1:]))
-    except (AccessError, DbtError, IngestionError, ServerError, SettingsError, WarehouseError) as error:
+    except (
+        AccessError,
+        AlteredError,
+        DbtError,
+        FilingError,
+        IngestionError,
+        ServerError,
+        SettingsError,
+        WarehouseError,
+    ) as error:
         print(f"{arguments[0]}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

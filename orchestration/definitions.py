@@ -9,21 +9,18 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from orchestration.defs.analytics import provider_daily_summary
 from orchestration.defs.dbt import Translator, build_dbt_assets, parsed_project
 from orchestration.defs.freshness import build_freshness_job, build_hourly_schedule, build_overdue_checks, published_on
-from orchestration.defs.geography import topology_risk, zone_coverage
 from orchestration.defs.guards import guards
 from orchestration.defs.ingest import feed_assets
 from orchestration.defs.pipeline import build_pipeline_job
-from orchestration.defs.plans import plan_recommendations
+from orchestration.defs.python_assets import PYTHON_ASSETS
+from orchestration.defs.regulatory import build_filings_job
 from orchestration.defs.resources import WarehouseResource
 from orchestration.defs.schedules import build_schedules
-from orchestration.defs.security import access_relations, seal_audit_log
+from orchestration.defs.security import seal_audit_log
 from orchestration.defs.stages import stage_jobs
 from orchestration.defs.touched_windows import build_sensor
-
-PYTHON_ASSETS = (provider_daily_summary, topology_risk, zone_coverage, plan_recommendations)
 
 
 def build_defs(
@@ -33,7 +30,7 @@ def build_defs(
     warehouse = WarehouseResource(overrides=dict(overrides or {}))
     dbt_models = build_dbt_assets(parsed_project(warehouse), Translator())
     base = dg.Definitions(
-        assets=[*feed_assets(), dbt_models, *PYTHON_ASSETS, access_relations],
+        assets=[*feed_assets(), dbt_models, *PYTHON_ASSETS],
         asset_checks=guards(),
         resources={"warehouse": warehouse},
         executor=dg.in_process_executor,
@@ -45,7 +42,7 @@ def build_defs(
     job, freshness = build_pipeline_job(inner, warehouse), build_freshness_job(overdue)
     outer = dg.Definitions(
         asset_checks=[overdue],
-        jobs=[job, freshness, *stage_jobs(apart=[overdue])],
+        jobs=[job, freshness, build_filings_job(), *stage_jobs(apart=[overdue])],
         schedules=[*build_schedules(job, inner, warehouse), build_hourly_schedule(freshness, warehouse)],
         sensors=[build_sensor(inner, warehouse), seal_audit_log],
     )

@@ -49,6 +49,7 @@ def overrides_of(settings: Settings, warehouse: Warehouse) -> dict[str, str]:
         "DAGSTER_STORAGE_URL": warehouse.dagster_storage_url,
         "WAREHOUSE_FOLDER": str(settings.warehouse_folder),
         "LANDING_DIR": str(settings.landing_dir),
+        "EXPORTS_DIR": str(settings.exports_dir),
         "PII_KEY_FILE": str(settings.pii_key_file),
         **settings.shown(),
     }

@@ -12,6 +12,7 @@ from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from expectations.newest import update_every_freshness
 from orchestration.dbt_runner import ParsedProject, invoke, parse_project, project_fingerprint
+from orchestration.defs.filing_dates import FILING_DATES, PERIOD_START_TAG, dates_of_run
 from orchestration.defs.resources import WarehouseResource
 from orchestration.defs.windowed import DAYS, check_event, close_windows, materializations, windows_of_run
 from orchestration.kept_results import DbtTestResult, keep_results, result_of
@@ -19,6 +20,7 @@ from orchestration.runs import PROCESS_TAG, this_process
 from orchestration.windows import Spans, feed_of
 
 POOL = "dbt"
+FILINGS_SCHEMA = "regulatory"
 
 
 class Translator(DagsterDbtTranslator):
@@ -35,6 +37,8 @@ class Translator(DagsterDbtTranslator):
         return str(dbt_resource_props["schema"])
 
     def get_partitions_def(self, dbt_resource_props: Mapping[str, Any]) -> dg.PartitionsDefinition | None:
+        if dbt_resource_props["resource_type"] == "model" and dbt_resource_props["schema"] == FILINGS_SCHEMA:
+            return FILING_DATES
         return DAYS if feed_of(dbt_resource_props["name"]) else None
 
 
@@ -75,8 +79,12 @@ def _variables(
 ) -> dict[str, object]:
     settings = warehouse.settings()
     context.log.info(f"windows: {spans}")
+    tags = dict(context.run.tags)
+    has_filings = any(key.path[0] == FILINGS_SCHEMA for key in context.selected_asset_keys)
     return {
-        "as_of": warehouse.as_of(dict(context.run.tags)).isoformat(),
+        "filing_dates": dates_of_run(tags) if has_filings else [],
+        "filing_period_start": tags.get(PERIOD_START_TAG, ""),
+        "as_of": warehouse.as_of(tags).isoformat(),
         "reporting_time_zone": settings.reporting_time_zone,
         "reporting_currency": settings.reporting_currency,
         "windows": dict(spans),

@@ -11,8 +11,10 @@ import psycopg
 
 from orchestration.access.audit import remember_settings, seal
 from orchestration.defs.cadence import assets_of, cadence_of
+from orchestration.defs.filing_dates import date_tags
+from orchestration.defs.regulatory import due_date_of_run
 from orchestration.defs.resources import AS_OF_TAG, PipelineLock, WarehouseResource
-from orchestration.defs.stages import FACTS_STAGE, PARENT_TAG, STAGES, StageOutcome, run_stage
+from orchestration.defs.stages import FACTS_STAGE, FILINGS_STAGE, PARENT_TAG, STAGES, StageOutcome, run_stage
 from orchestration.defs.windowed import WINDOWS_TAG
 from orchestration.runs import PROCESS_TAG, keep_connections, reap_orphans, this_process
 from orchestration.unchanged import build_state, forget_good_build, last_good_build, remember_good_build
@@ -46,8 +48,16 @@ def _same_as_run(warehouse: WarehouseResource, progress: Progress) -> str | None
     return same
 
 
-def _due(stage: str, warehouse: WarehouseResource, within: set[dg.AssetKey]) -> tuple[set[dg.AssetKey], dict[str, str]]:
-    """What a stage has to build, and its run's own tags: of the facts those with a window, all windows in one run."""
+def _due(
+    stage: str, warehouse: WarehouseResource, within: set[dg.AssetKey], as_of: datetime
+) -> tuple[set[dg.AssetKey], dict[str, str]]:
+    """What a stage has to build, and its run's own tags: of the facts those with a window, all windows in one run.
+
+    Filings are due once for each as-of date.
+    """
+    if stage == FILINGS_STAGE and within:
+        day = due_date_of_run(warehouse, as_of)
+        return (within, date_tags(day)) if day else (set(), {})
     if stage != FACTS_STAGE:
         return within, {}
     windows = {feed: window for feed, window in open_windows(warehouse.url).items() if not window.is_empty}
@@ -64,7 +74,9 @@ def _stage_op(inner: dg.Definitions, stage: str) -> dg.OpDefinition:
         tags = {AS_OF_TAG: progress.as_of, PARENT_TAG: context.run_id, PROCESS_TAG: this_process()}
         tags |= {name: value for name, value in context.run.tags.items() if name == REPOSITORY_TAG}
         failed = [key for outcome in progress.outcomes for key in outcome.failed]
-        within, own_tags = _due(stage, warehouse, assets_of(inner, progress.cadence))
+        within, own_tags = _due(
+            stage, warehouse, assets_of(inner, progress.cadence), datetime.fromisoformat(progress.as_of)
+        )
         outcome = run_stage(
             inner, stage, instance=context.instance, tags=tags | own_tags, failed_before=failed, within=within
         )

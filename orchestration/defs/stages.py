@@ -15,8 +15,9 @@ from orchestration.windows import WINDOWED_FACTS, facts_of
 PARENT_TAG = "telecom/parent_run"
 GUARD_PREFIX = "guard_"
 # Stages in order. Models that stand on the facts of the windows come after these.
-STAGES = ("ingest", "transform", "facts", "derived", "analytics", "marts", "access")
+STAGES = ("ingest", "transform", "facts", "derived", "analytics", "marts", "filings", "access")
 FACTS_STAGE = "facts"
+FILINGS_STAGE = "filings"
 _MODELS = ("reference", "staging", "intermediate", "core")
 
 
@@ -59,6 +60,7 @@ def stage_selection(stage: str) -> dg.AssetSelection:
         "derived": (models & facts.downstream()) - facts,
         "analytics": dg.AssetSelection.groups("analytics"),
         "marts": dg.AssetSelection.groups("dashboards"),
+        FILINGS_STAGE: dg.AssetSelection.groups("regulatory"),
         "access": dg.AssetSelection.groups("access"),
     }
     return selections[stage]

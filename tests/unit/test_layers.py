@@ -10,6 +10,7 @@ MAY_READ = {
     "intermediate": {"staging", "intermediate", "core", "reference", "raw.feeds"},
     "core": {"staging", "intermediate", "core", "reference"},
     "dashboards": {"core", "analytics", "reference", "quality", "dashboards", "intermediate"},
+    "regulatory": {"core", "analytics", "reference", "quality", "regulatory"},
 }
 
 
@@ -39,7 +40,7 @@ def test_contract_key_and_descriptions(manifest):
         test["attached_node"] for test in nodes(manifest, "test") if test["test_metadata"]["name"] == "primary_key"
     }
     for model in nodes(manifest, "model"):
-        if model["schema"] not in ("core", "dashboards"):
+        if model["schema"] not in ("core", "dashboards", "regulatory"):
             continue
         name = model["name"]
         assert model["description"].startswith("One row per"), name

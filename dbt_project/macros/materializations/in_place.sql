@@ -3,7 +3,8 @@
    The rows are built aside, in a temporary table made from the contract, and only the differences are applied, in one
    transaction: readers see the old rows or the new ones. A row is told by the model's key (see table_key); a table
    without key is compared as a whole row. Equal rows are not touched, equal to the digit (1.0 is not 1.00). A column
-   that is new is added in place, empty until the rows follow. --full-refresh does the same; --empty changes no row. #}
+   that is new is added in place, empty until the rows follow. --full-refresh does the same; --empty changes no row.
+   config(filing_dates_of='as_of_date'): the query gives the dates that filings are made for, and other rows stay. #}
 {% materialization in_place, adapter='postgres' %}
     {%- set target = this.incorporate(type='table') -%}
     {%- set key = table_key() -%}

@@ -107,7 +107,7 @@ delete from quality.model_changes where change_id <= (select min(last_change_id)
 {# The condition on `alias` that a row's period is not settled. #}
 {% macro is_open(alias, open_from) -%}
     {%- set settles = config.get('settles') -%}
-    {{ return(alias ~ "." ~ settles.period ~ " >= '" ~ open_from ~ "'::date" if settles else 'true') }}
+    {{ return(alias ~ "." ~ settles.period ~ " >= '" ~ open_from ~ "'::date" if settles else dates_in_hand(alias)) }}
 {%- endmacro %}
 
 {# The model's query without the rows that are settled; the views in it learn of them until the transaction's end. #}

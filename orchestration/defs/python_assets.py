@@ -1,0 +1,20 @@
+"""All assets that Python computes, in one list.
+
+Not here: the assets themselves; those of dbt and of the feeds.
+"""
+
+from orchestration.defs.analytics import provider_daily_summary
+from orchestration.defs.geography import topology_risk, zone_coverage
+from orchestration.defs.plans import plan_recommendations
+from orchestration.defs.regulatory import filing_packages, link_redundancy_asset
+from orchestration.defs.security import access_relations
+
+PYTHON_ASSETS = (
+    provider_daily_summary,
+    topology_risk,
+    zone_coverage,
+    plan_recommendations,
+    link_redundancy_asset,
+    filing_packages,
+    access_relations,
+)

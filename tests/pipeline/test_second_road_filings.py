@@ -1,0 +1,68 @@
+"""The subscription files equal a recount of the landed files, connection by connection, by code that shares nothing."""
+
+from decimal import Decimal
+
+import pytest
+
+from tests.second_road.filings import Filings, filing_dates
+
+MARTS = {
+    "fbs": ("form477_fixed_broadband", "tract_geoid, fixed_technology_code, speed_mbps_down, speed_mbps_up",
+            "consumer_connections"),
+    "fvs": ("form477_fixed_voice", "tract_geoid, voice_service_type", "consumer_connections"),
+    "mbs": ("form477_mobile_broadband", "state_fips, speed_mbps_down, speed_mbps_up", "consumer_connections"),
+    "mvs": ("form477_mobile_voice", "state_fips", "direct_connections"),
+}  # fmt: skip
+FORMS = {"fixed_broadband": "fbs", "fixed_voice": "fvs", "mobile_broadband": "mbs", "mobile_voice": "mvs"}
+
+
+@pytest.fixture(scope="module")
+def recounted(any_warehouse, any_world) -> dict:
+    dates = filing_dates(any_warehouse.settings.as_of, any_warehouse.settings.reporting_time_zone)
+    return {day: Filings(any_world, day) for day in dates}
+
+
+def _days(any_warehouse, recounted) -> list:
+    """Those that the marts hold: the pipeline makes the newest date's only."""
+    (held,) = any_warehouse.ask("select array_agg(distinct as_of_date) from regulatory.form477_connections")[0]
+    assert held
+    assert set(held) <= set(recounted)
+    return held
+
+
+def test_every_row_of_every_file(any_warehouse, recounted):
+    for day in _days(any_warehouse, recounted):
+        for file, (mart, keys, part) in MARTS.items():
+            rows = any_warehouse.ask(
+                f"select provider_id::text, total_connections, {part}, {keys} from regulatory.{mart}"
+                " where as_of_date = %s", day,
+            )  # fmt: skip
+            found: dict[str, dict[tuple, list[int]]] = {}
+            for provider, total, some, *key in rows:
+                found.setdefault(provider, {})[tuple(key)] = [total, some]
+            expected = {provider: dict(rows) for (name, provider), rows in recounted[day].rows.items() if name == file}
+            assert found == expected, (day, file)
+    assert sum(len(rows) for rows in recounted[day].rows.values()) > 20
+
+
+def test_what_is_left_out_and_the_residual(any_warehouse, recounted):
+    for day in _days(any_warehouse, recounted):
+        rows = any_warehouse.ask(
+            "select form, provider_id::text, left_out_reason, sum(connections)::bigint"
+            " from regulatory.form477_connections where as_of_date = %s and left_out_reason is not null"
+            " group by 1, 2, 3",
+            day,
+        )  # fmt: skip
+        assert {(FORMS[form], provider, reason): n for form, provider, reason, n in rows} == dict(
+            recounted[day].left_out
+        )
+        in_service = any_warehouse.ask(
+            "select form, provider_id::text, connections from regulatory.form477_in_service where as_of_date = %s", day
+        )
+        whole: dict[tuple[str, str], int] = {}
+        for (file, provider), counted in recounted[day].rows.items():
+            whole[file, provider] = sum(total for total, _ in counted.values())
+        for (file, provider, _), n in recounted[day].left_out.items():
+            whole[file, provider] = whole.get((file, provider), 0) + n
+        assert {(FORMS[form], provider): n for form, provider, n in in_service} == whole
+        assert Decimal(sum(whole.values())) > 0
