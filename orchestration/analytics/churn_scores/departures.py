@@ -30,8 +30,8 @@ def service_stays(services: pd.DataFrame, departures: pd.DataFrame, silent_days:
         silent_days: which silences count as leaving; those of other lengths are passed over.
 
     Returns:
-        service_id, customer_id, began_at, departed_at (NaT: still there), departure_kind (None: still there). A formal end
-        of a service that is silent changes nothing: it left before.
+        service_id, customer_id, began_at, departed_at (NaT: still there), departure_kind (None: still there). A
+        formal end of a service that is silent changes nothing: it left before.
     """
     counted = departures[departures["silent_days"].isin([0, silent_days])]
     counted = counted.sort_values(["service_id", "departed_at", "silent_days"], ascending=[True, True, False])
@@ -87,8 +87,8 @@ def label_rows(
     """Whether each entity left within each horizon of its as-of instant; a day is 24 hours.
 
     Args:
-        rows: entity, as_of_at, and of prepaid ones (NaT for others) usage_from_at and usage_to_at: between which instants
-            usage is known, so that silence can be told from ignorance.
+        rows: entity, as_of_at, and of prepaid ones (NaT for others) usage_from_at and usage_to_at: between which
+            instants usage is known, so that silence can be told from ignorance.
         stays: of service_stays or customer_stays, with the entity's column.
         entity: service_id or customer_id.
         horizons: in days.
@@ -96,10 +96,10 @@ def label_rows(
         silent_days: after how many days a silence counts.
 
     Returns:
-        On the index of rows, per horizon h `left_<h>d` and `non_payment_<h>d`: 1, 0, or NaN where it cannot be said. NaN are
-        rows whose horizon is not over, who departed within it for another reason, prepaid ones whose silence would not
-        have shown yet, and those who were known to be silent already. A silence that had begun but could not be
-        known at the as-of instant counts as leaving.
+        On the index of rows, per horizon h `left_<h>d` and `non_payment_<h>d`: 1, 0, or NaN where it cannot be said: the
+        horizon is not over, the departure within it has another reason, a prepaid one's silence would not have
+        shown yet, or was known before. A silence that had begun but could not be known at the as-of instant counts as
+        leaving.
     """
     ordered = rows.assign(place=np.arange(len(rows)), **{name: instants(rows[name]) for name in _ROW_INSTANTS})
     ordered = ordered.sort_values("as_of_at", kind="stable")
