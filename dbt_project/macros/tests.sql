@@ -41,6 +41,11 @@ having count(*) > 1 or bool_or({% for column in columns %}{{ column }} is null{{
 select * from {{ model }} where not coalesce({{ condition }}, false)
 {% endtest %}
 
+{# A condition that one row meets, and no other. #}
+{% test exactly_one(model, condition) %}
+select count(*) as rows_found from {{ model }} where {{ condition }} having count(*) <> 1
+{% endtest %}
+
 {# The intervals [valid_from, valid_to) of one entity never overlap. #}
 {% test no_overlapping_spans(model, entity) %}
 select *

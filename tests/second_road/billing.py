@@ -19,6 +19,19 @@ def _share(part: Decimal, whole: Decimal) -> Decimal | None:
     return (100 * part / whole).quantize(Decimal("0.001"), ROUND_HALF_UP) if whole else None
 
 
+def line_of_business(plan: dict | None, rules: list[dict]) -> str:
+    """The line of business of a plan's version, by the first rule that fits."""
+    if plan is None:
+        return "unknown"
+    facts = {"is_prepaid": bool(plan["is_prepaid"]), "includes_data": "data" in plan["includes"],
+             "includes_voice": "voice" in plan["includes"]}  # fmt: skip
+    for rule in rules:
+        fits = all(rule[name] in ("", str(fact).lower()) for name, fact in facts.items())
+        if rule["plan_type"] == plan["plan_type"] and fits:
+            return rule["line_of_business"]
+    return "unknown"
+
+
 class Billing:
     """Every table of the area by its key: `tables()`."""
 
@@ -117,7 +130,7 @@ class Billing:
             "customer_id": customer_id, "customer_key": customer_key,
             "provider_id": provider or UNKNOWN,
             "zone_id": self.world.zone_id_of_service(service), "plan_id": service["plan_id"] if service else UNKNOWN,
-            "plan_key": plan_key, "line_of_business": self.line_of_business(plan),
+            "plan_key": plan_key, "line_of_business": line_of_business(plan, self.rules),
             "customer_class": self.classes[customer["customer_type"]] if customer else "unknown",
             "connections": (1 if service["connections"] is None else service["connections"]) if service else None,
             "is_in_force_at_start": lives and start < opens <= end, "is_added": lives and opens <= start < closes,
@@ -132,17 +145,6 @@ class Billing:
 
     def _counts(self, version: dict | None) -> bool:
         return self.counts_in_service.get(version["service_status"], True) if version else True
-
-    def line_of_business(self, plan: dict | None) -> str:
-        if plan is None:
-            return "unknown"
-        facts = {"is_prepaid": bool(plan["is_prepaid"]), "includes_data": "data" in plan["includes"],
-                 "includes_voice": "voice" in plan["includes"]}  # fmt: skip
-        for rule in self.rules:
-            fits = all(rule[name] in ("", str(fact).lower()) for name, fact in facts.items())
-            if rule["plan_type"] == plan["plan_type"] and fits:
-                return rule["line_of_business"]
-        return "unknown"
 
     def _estimate(self, month: date, zone, current, service, plan) -> dict | None:
         """The plan's price, less the discount, for the days in force after what was billed."""

@@ -7,6 +7,7 @@ from collections import defaultdict
 from datetime import date, datetime
 from decimal import Decimal
 
+from tests.second_road.billing import line_of_business
 from tests.second_road.customers import decimal_hours, version_key
 from tests.second_road.features import DAY, GB, Past, as_of_dates, before, levels, mean, ratio
 from tests.second_road.world import UNKNOWN, World, newest_bills
@@ -61,6 +62,7 @@ def _service(past: Past, day: date, at: datetime, service_id: str, held: dict, a
         "use": use, "quality": quality, "activated": activated, "activated_at": activated_at,
         "provider_id": provider_id,
         "plan_type": plan["plan_type"] if plan else None,
+        "line_of_business": line_of_business(plan, past.lines),
         "days_to_contract_end": (held["contract_end"] - day).days if held["contract_end"] else None,
         "allowance_use_ratio_90d": allowance,
         "charged_amount_90d_reporting": charged,
@@ -88,6 +90,7 @@ def feature_service(world: World, past: Past) -> dict[tuple, dict[str, object]]:
             customers = past.versions.customers.get(held["customer_id"])
             customer = before(customers, at) if customers else None
             billing = past.billing(held["customer_id"], day)
+            care = past.care(held["customer_id"], at, service_id)
             found[service_id, day] = {k: v for k, v in own.items() if k not in parts} | levels(own["use"]) | {
                 "as_of_date": day, "as_of_at": at, "is_latest": at == world.as_of, "service_id": service_id,
                 "service_key": version_key(service_id, versions, held), "customer_id": held["customer_id"],
@@ -96,7 +99,7 @@ def feature_service(world: World, past: Past) -> dict[tuple, dict[str, object]]:
                 "auto_pay": customer["auto_pay"] if customer else None,
                 "overdue_days": billing["overdue_days"], "overdue_days_365d": billing["overdue_days_365d"],
                 "failed_payments_180d": past.failed_payments(held["customer_id"], at),
-                **past.care(held["customer_id"], at, service_id),
+                **{name: value for name, value in care.items() if name != "tickets_6m"},
             }  # fmt: skip
     return found
 
@@ -115,6 +118,9 @@ def _customer(past: Past, day: date, at: datetime, customer_id: str, services: l
     for s in services:
         owners[s["provider_id"]].append(s["activated_at"])
     provider_id = min(owners, key=lambda p: (-len(owners[p]), min(owners[p]), p))
+    lines: dict[str, list[datetime]] = defaultdict(list)
+    for s in services:
+        lines[s["line_of_business"]].append(s["activated_at"])
     zone = past.world.zones.get(customer["service_zone_id"]) if customer else None
     ends = [s["days_to_contract_end"] for s in services if s["days_to_contract_end"] is not None]
     over, charged = (_total([s[f"{n}_amount_90d_reporting"] for s in services]) for n in ("overage", "charged"))
@@ -125,6 +131,7 @@ def _customer(past: Past, day: date, at: datetime, customer_id: str, services: l
         "zone_id": zone["zone_id"] if zone and zone["provider_id"] == provider_id else UNKNOWN,
         "customer_type": customer["customer_type"] if customer else None,
         "account_status": customer["account_status"] if customer else None,
+        "line_of_business": min(lines, key=lambda name: (-len(lines[name]), min(lines[name]), name)),
         "services_in_force": len(services),
         "tenure_days": (day - customer["acquisition_date"]).days if customer else None,
         "days_to_contract_end": min(ends, default=None),

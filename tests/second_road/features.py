@@ -11,6 +11,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from tests.second_road.customers import Versions, assessments
+from tests.second_road.money import seed
 from tests.second_road.world import UNKNOWN, World, newest_bills
 
 DAY = timedelta(days=1)
@@ -20,6 +21,16 @@ GB = Decimal(2**30)
 def mean(values: Iterable[Decimal | None]) -> Decimal | None:
     known = [value for value in values if value is not None]
     return sum(known, Decimal(0)) / len(known) if known else None
+
+
+def months_before(day: date, months: int) -> date:
+    """The same day so many months earlier, or the last one of a shorter month."""
+    month = day.year * 12 + day.month - 1 - months
+    while True:
+        try:
+            return date(month // 12, month % 12 + 1, day.day)
+        except ValueError:
+            day -= DAY
 
 
 def ratio(part: Decimal | int | None, whole: Decimal | int | None) -> Decimal | None:
@@ -78,6 +89,7 @@ class Past:
         payments = world.feeds["payments"].newest()
         self.failed = rows_by((p for p in payments if p["payment_status"] == "failed"), "customer_id")
         self.outages = [o for o in world.feeds["outages"].newest() if o["outage_type"] != "planned"]
+        self.lines = sorted(seed("lines_of_business"), key=lambda rule: int(rule["rank"]))
         self.customer_bills = rows_by(self.bills, "customer_id")
         self._price()
         feeds = world.feeds
@@ -145,6 +157,7 @@ class Past:
             "sms": sum(v[2] for v in recent),
             "roaming": sum(v[3] for v in recent),
             "zero": max(max(month, 0) - sum(sum(v[:3]) > 0 for v in recent), 0),
+            "zero_90": max(max(earlier, 0) - sum(sum(v[:3]) > 0 for d, v in used.items() if d <= last - 30 * DAY), 0),
         }
 
     def met(self, service: dict, provider_id: str, at: datetime) -> list[timedelta]:
@@ -168,7 +181,10 @@ class Past:
         recent = [b["total_amount"] for b in bills if b["issued_on"] >= day - 90 * DAY]
         late = [days for b in year if (days := (min(b["paid_on"] or day, day) - b["due_date"]).days) > 0]
         known = self.billed_from < day
+        year_ago = months_before(day, 12)
+        past_due = [b for b in unpaid if b["due_date"] < day and b["billing_period_start"] >= year_ago]
         return {
+            "overdue_bills_12m": len(past_due) if known else None,
             "bills_90d": len(recent) if known else None,
             "billed_amount_90d_reporting": sum(recent) if recent else None,
             "bill_shocks_365d": sum(b["bill_id"] in self.bill_shocks for b in year) if known else None,
@@ -186,7 +202,10 @@ class Past:
         ]
         solved = [t for t in tickets if t["resolved_at"] and at - 365 * DAY <= t["resolved_at"] < at]
         known = self.tickets_from < at
+        zone = ZoneInfo(self.world.reporting_time_zone)
+        since = datetime.combine(months_before(at.astimezone(zone).date(), 6), time(), zone)
         return {
+            "tickets_6m": sum(t["created_at"] >= since for t in tickets) if known else None,
             "tickets_90d": sum(t["created_at"] >= at - 90 * DAY for t in tickets) if known else None,
             "open_tickets": sum(not t["resolved_at"] or t["resolved_at"] >= at for t in tickets) if known else None,
             "avg_ticket_satisfaction_365d": mean(t["customer_satisfaction_rating"] for t in solved),
@@ -200,11 +219,13 @@ class Past:
 def levels(use: dict[str, int] | None) -> dict[str, object]:
     """The columns of usage; null where nothing was observed."""
     names = ("usage_gb_30d", "roaming_gb_30d", "voice_minutes_30d", "sms_30d", "zero_usage_days_30d",
-             "zero_usage_share_30d", "usage_gb_31_90d", "usage_trend_ratio", "observed_days_30d")  # fmt: skip
+             "zero_usage_share_30d", "usage_gb_31_90d", "usage_trend_ratio", "observed_days_30d", "observed_days_90d",
+             "zero_usage_share_90d")  # fmt: skip
     found: dict[str, object] = dict.fromkeys(names)
     if use is None:
         return found
-    found["observed_days_30d"] = use["observed_30"]
+    found["observed_days_30d"], found["observed_days_90d"] = use["observed_30"], use["observed_30"] + use["observed_90"]
+    found["zero_usage_share_90d"] = ratio(use["zero"] + use["zero_90"], use["observed_30"] + use["observed_90"])
     if use["observed_30"]:
         found |= {
             "usage_gb_30d": use["bytes_30"] / GB,

@@ -3,7 +3,7 @@
     indexes=[{'columns': ['customer_id', 'as_of_date']}, {'columns': ['as_of_date']}]
 ) }}
 
--- The primary provider is that of most services in force, of equals that of the oldest.
+-- The primary provider is that of most services in force, of equals that of the oldest; the line of business likewise.
 with primary_provider as (
     select distinct on (as_of_date, customer_id) as_of_date, customer_id, provider_id
     from (
@@ -15,10 +15,22 @@ with primary_provider as (
     order by as_of_date, customer_id, services desc, oldest_activated_at, provider_id
 ),
 
+main_line as (
+    select distinct on (as_of_date, customer_id) as_of_date, customer_id, line_of_business
+    from (
+        select as_of_date, customer_id, line_of_business, count(*) as services, min(activated_at) as oldest_activated_at
+        from {{ ref('int_features__services') }}
+        where {{ not_settled('as_of_date') }}
+        group by as_of_date, customer_id, line_of_business
+    ) as membership
+    order by as_of_date, customer_id, services desc, oldest_activated_at, line_of_business
+),
+
 ticket as (
     select
         as_of_date, customer_id,
         sum(tickets_90d)::bigint as tickets_90d,
+        sum(tickets_6m)::bigint as tickets_6m,
         sum(open_tickets)::bigint as open_tickets,
         sum(satisfaction_sum) / nullif(sum(satisfaction_count), 0) as avg_ticket_satisfaction_365d
     from {{ ref('int_features__tickets') }}
@@ -35,6 +47,7 @@ select
     coalesce(zone.zone_id, {{ unknown_id() }}) as zone_id,
     customer.customer_type,
     customer.account_status,
+    main_line.line_of_business,
     summary.services_in_force,
     summary.as_of_date - customer.acquisition_date as tenure_days,
     summary.days_to_contract_end,
@@ -48,6 +61,9 @@ select
     summary.observed_days_30d,
     case when summary.observed_days_30d > 0 then summary.zero_usage_days_30d end as zero_usage_days_30d,
     summary.zero_usage_days_30d / nullif(summary.observed_days_30d, 0)::numeric as zero_usage_share_30d,
+    summary.observed_days_30d + summary.observed_days_31_90d as observed_days_90d,
+    (summary.zero_usage_days_30d + summary.zero_usage_days_31_90d)
+    / nullif(summary.observed_days_30d + summary.observed_days_31_90d, 0)::numeric as zero_usage_share_90d,
     summary.max_allowance_use_ratio_90d,
     summary.charged_amount_90d_reporting,
     summary.overage_amount_90d_reporting,
@@ -56,11 +72,13 @@ select
     bill.billed_amount_90d_reporting,
     case when began.bills_from_date < summary.as_of_date then coalesce(bill.bill_shocks_365d, 0) end as bill_shocks_365d,
     case when began.bills_from_date < summary.as_of_date then coalesce(bill.open_bills, 0) end as open_bills,
+    case when began.bills_from_date < summary.as_of_date then coalesce(bill.overdue_bills_12m, 0) end as overdue_bills_12m,
     summary.overdue_days,
     summary.overdue_days_365d,
     case when began.bills_from_date < summary.as_of_date then coalesce(bill.late_bills_365d, 0) end as late_bills_365d,
     summary.failed_payments_180d,
     case when began.tickets_from_at < summary.as_of_at then coalesce(ticket.tickets_90d, 0) end as tickets_90d,
+    case when began.tickets_from_at < summary.as_of_at then coalesce(ticket.tickets_6m, 0) end as tickets_6m,
     case when began.tickets_from_at < summary.as_of_at then coalesce(ticket.open_tickets, 0) end as open_tickets,
     ticket.avg_ticket_satisfaction_365d,
     summary.slow_assessments_90d,
@@ -72,6 +90,7 @@ select
 from {{ ref('int_features__customers') }} as summary
 cross join {{ ref('int_features__began') }} as began
 inner join primary_provider using (as_of_date, customer_id)
+inner join main_line using (as_of_date, customer_id)
 left join {{ ref('dim_customer') }} as customer
     on customer.customer_id = summary.customer_id
     and customer.valid_from < summary.as_of_at and summary.as_of_at <= customer.valid_to

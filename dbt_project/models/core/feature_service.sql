@@ -18,6 +18,7 @@ select
     service.zone_id,
     service.plan_id,
     service.plan_type,
+    service.line_of_business,
     service.service_status,
     greatest(service.as_of_date - service.activated_date, 0) as tenure_days,
     service.contract_end - service.as_of_date as days_to_contract_end,
@@ -31,6 +32,9 @@ select
     case when usage.observed_days_30d > 0 then usage.sms_30d end as sms_30d,
     case when usage.observed_days_30d > 0 then usage.zero_usage_days_30d end as zero_usage_days_30d,
     usage.zero_usage_days_30d / nullif(usage.observed_days_30d, 0)::numeric as zero_usage_share_30d,
+    usage.observed_days_30d + usage.observed_days_31_90d as observed_days_90d,
+    (usage.zero_usage_days_30d + usage.zero_usage_days_31_90d)
+    / nullif(usage.observed_days_30d + usage.observed_days_31_90d, 0)::numeric as zero_usage_share_90d,
     case
         when service.includes_data then
             {{ gigabytes('(usage.data_bytes_30d + usage.data_bytes_31_90d)') }}

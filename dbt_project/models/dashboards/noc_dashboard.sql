@@ -1,9 +1,32 @@
 {{ config(tags=['quarter_hourly']) }}
+{%- set as_of_date = local_day(as_of(), "'" ~ var('reporting_time_zone') ~ "'") %}
 
--- The health score adds points per component; a component without data counts nothing, or as if there were nothing.
-with points as (
+-- The health score adds points per component; a component without data counts nothing, or as if there were nothing. Churn
+-- scores are daily: those of AS_OF's date count, else those of the day before.
+with scored as (
+    select *
+    from {{ source('analytics', 'churn_scores') }}
+    where as_of_date = (
+        select max(newest.as_of_date)
+        from {{ source('analytics', 'churn_scores') }} as newest
+        where newest.as_of_date between {{ as_of_date }} - 1 and {{ as_of_date }}
+    )
+),
+
+-- A customer counts at every provider with a service in force.
+high_risk as (
+    select membership.provider_id, count(*) filter (where scored.is_high_risk) as high_risk_customers
+    from scored
+    inner join {{ ref('bridge_customer_provider') }} as membership
+        on membership.customer_id = scored.customer_id and {{ holds_at('membership', as_of()) }}
+    where scored.is_high_risk is not null
+    group by membership.provider_id
+),
+
+points as (
     select
         measure.*,
+        high_risk.high_risk_customers,
         coalesce(measure.network_availability_percentage, 0) / 100 * {{ full_points('noc', 'network_availability') }}
             as network_points,
         coalesce(measure.avg_service_quality_rating, 0) / 5 * {{ full_points('noc', 'service_quality') }} as quality_points,
@@ -15,6 +38,7 @@ with points as (
             as satisfaction_points,
         {{ step_points('noc', 'support_efficiency', 'coalesce(measure.open_support_tickets, 0)', '<') }} as support_points
     from {{ ref('int_noc__measures') }} as measure
+    left join high_risk using (provider_id)
 )
 
 select

@@ -34,6 +34,10 @@ select
     count(*) filter (where is_shock and issued_on >= as_of_date - 365) as bill_shocks_365d,
     count(*) filter (where is_open) as open_bills,
     coalesce(max(as_of_date - due_date) filter (where is_open and due_date < as_of_date), 0) as overdue_days,
+    count(*) filter (
+        where is_open and due_date < as_of_date
+            and billing_period_start >= (as_of_date - interval '12 months')::date
+    ) as overdue_bills_12m,
     count(*) filter (where due_date < open_until_date and issued_on >= as_of_date - 365) as late_bills_365d,
     coalesce(
         sum(open_until_date - due_date) filter (where due_date < open_until_date and issued_on >= as_of_date - 365), 0

@@ -15,6 +15,7 @@ select
     sum(usage.voice_seconds_30d) as voice_seconds_30d,
     sum(usage.sms_30d)::bigint as sms_30d,
     sum(usage.zero_usage_days_30d)::bigint as zero_usage_days_30d,
+    sum(usage.zero_usage_days_31_90d)::bigint as zero_usage_days_31_90d,
     max(feature.allowance_use_ratio_90d) as max_allowance_use_ratio_90d,
     sum(feature.charged_amount_90d_reporting) as charged_amount_90d_reporting,
     sum(feature.overage_amount_90d_reporting) as overage_amount_90d_reporting,

@@ -18,6 +18,7 @@ select
     plan.plan_type,
     plan.data_allowance_gb,
     plan.includes ? 'data' as includes_data,
+    coalesce(line.line_of_business, 'unknown') as line_of_business,
     service.service_status,
     service.serving_element_id,
     service.contract_end,
@@ -32,4 +33,5 @@ inner join {{ ref('dim_service') }} as service
 left join {{ ref('dim_service_plan') }} as plan
     on plan.plan_id = service.plan_id
     and plan.valid_from < as_of.as_of_at and as_of.as_of_at <= plan.valid_to
+left join {{ ref('int_plans__line_of_business') }} as line on line.plan_key = plan.plan_key
 where as_of.cadence = 'month'

@@ -5,6 +5,9 @@ select
     customer.customer_id,
     ticket.service_id,
     count(*) filter (where ticket.created_at >= customer.as_of_at - interval '2160 hours') as tickets_90d,
+    count(*) filter (
+        where ticket.created_at >= {{ day_start("(customer.as_of_date - interval '6 months')::date", "'" ~ var('reporting_time_zone') ~ "'") }}
+    ) as tickets_6m,
     count(*) filter (where ticket.resolved_at is null or ticket.resolved_at >= customer.as_of_at) as open_tickets,
     sum(ticket.customer_satisfaction_rating) filter (
         where ticket.resolved_at < customer.as_of_at and ticket.resolved_at >= customer.as_of_at - interval '8760 hours'

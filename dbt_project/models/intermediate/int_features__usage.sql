@@ -29,7 +29,10 @@ used as materialized (
         -- A bit per day: several elements may have served a day, and counting distinct days would sort all of them.
         bit_or(1 << window_day.age) filter (
             where window_day.is_last_30d and day.data_usage_bytes + day.voice_seconds + day.sms_count > 0
-        )::bit(32) as used_days_30d
+        )::bit(32) as used_days_30d,
+        bit_or(1::bigint << (window_day.age - 30)) filter (
+            where not window_day.is_last_30d and day.data_usage_bytes + day.voice_seconds + day.sms_count > 0
+        )::bit(64) as used_days_31_90d
     from {{ ref('fct_usage_daily') }} as day
     inner join window_day on window_day.usage_date = day.usage_date
     inner join service
@@ -77,6 +80,7 @@ select
     coalesce(used.roaming_bytes_30d, 0) as roaming_bytes_30d,
     coalesce(used.voice_seconds_30d, 0) as voice_seconds_30d,
     coalesce(used.sms_30d, 0)::bigint as sms_30d,
-    greatest(observed.observed_days_30d - coalesce(bit_count(used.used_days_30d), 0), 0) as zero_usage_days_30d
+    greatest(observed.observed_days_30d - coalesce(bit_count(used.used_days_30d), 0), 0) as zero_usage_days_30d,
+    greatest(observed.observed_days_31_90d - coalesce(bit_count(used.used_days_31_90d), 0), 0) as zero_usage_days_31_90d
 from observed
 left join used on used.as_of_date = observed.as_of_date and used.service_id = observed.service_id

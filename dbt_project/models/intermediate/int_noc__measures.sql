@@ -24,8 +24,6 @@ select
     services.active_services,
     case when freshness.has_usage then coalesce(usage.data_usage_tb_last_hour, 0) end as data_usage_tb_last_hour,
     case when freshness.has_usage then usage.avg_customer_signal_strength end as avg_customer_signal_strength,
-    -- Counted from churn scores, of which there are none yet.
-    null::bigint as high_risk_customers,
     case when freshness.has_tickets then coalesce(support.open_tickets, 0) end as open_support_tickets,
     case when freshness.has_bills then round(billing.overdue_billing_rate, 1) end as overdue_billing_rate
 from {{ ref('int_providers__moments') }} as moment

@@ -1,0 +1,97 @@
+"""The models of one segment, kept together: leaving within each horizon, non-payment, and what they were trained on.
+
+Not here: a single model (orchestration.analytics.churn), where bundles are stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from orchestration.analytics.churn import ChurnModel, probabilities_by_horizon
+
+REFERENCE_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a segment is scored with.
+
+    Attributes:
+        models: of leaving, by horizon in days.
+        principal: the horizon that levels stand on.
+        non_payment: of an end by non-payment within the principal horizon; None where too few were seen.
+        high_risk_threshold: probability of leaving within the principal horizon above which a customer is at high risk.
+        reference: a sample of the training rows' features, which drift is measured against.
+    """
+
+    models: Mapping[int, ChurnModel]
+    principal: int
+    non_payment: ChurnModel | None
+    high_risk_threshold: float
+    reference: pd.DataFrame = field(compare=False)
+
+    @property
+    def chief(self) -> ChurnModel:
+        """The model of the principal horizon."""
+        return self.models[self.principal]
+
+    def probabilities(self, features: pd.DataFrame) -> pd.DataFrame:
+        """Per row the probability of leaving within each horizon (a column each), none below a shorter one's."""
+        return probabilities_by_horizon(self.models, features, principal=self.principal)
+
+    def to_bytes(self) -> bytes:
+        """JSON; the same bundle gives the same bytes."""
+        content = {
+            "models": {str(days): _loaded(model) for days, model in sorted(self.models.items())},
+            "principal": self.principal,
+            "non_payment": _loaded(self.non_payment) if self.non_payment else None,
+            "high_risk_threshold": self.high_risk_threshold,
+            "reference": {name: [_plain(v) for v in values] for name, values in self.reference.items()},
+        }
+        return json.dumps(content, sort_keys=True, allow_nan=False, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Bundle:
+        """The bundle that to_bytes wrote."""
+        read = json.loads(content)
+        return cls(
+            {int(days): _model(one) for days, one in read["models"].items()},
+            read["principal"],
+            _model(read["non_payment"]) if read["non_payment"] else None,
+            read["high_risk_threshold"],
+            pd.DataFrame(read["reference"]),
+        )
+
+
+def sha256(content: bytes) -> str:
+    """In hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def reference_sample(features: pd.DataFrame, rows: int = REFERENCE_ROWS) -> pd.DataFrame:
+    """At most so many rows, evenly spread over the rows as they are ordered."""
+    if len(features) <= rows:
+        return features
+    return features.iloc[np.linspace(0, len(features) - 1, rows).astype(int)]
+
+
+def _loaded(model: ChurnModel) -> object:
+    return json.loads(model.to_bytes())
+
+
+def _model(content: object) -> ChurnModel:
+    return ChurnModel.from_bytes(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
+
+
+def _plain(value: object) -> object:
+    if value is None or (not isinstance(value, str) and pd.isna(value)):
+        return None
+    if isinstance(value, str | bool):
+        return value
+    return bool(value) if isinstance(value, np.bool_) else float(value)  # type: ignore[arg-type]

@@ -1,0 +1,148 @@
+"""Models of churn trained where due, and written with their evaluations.
+
+Not here: Dagster (churn), queries (churn_reading), scores (churn_filling), the mathematics (orchestration.analytics).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import pandas as pd
+
+from orchestration.analytics.churn import calibration_table, gain_table, plot_calibration, plot_gain
+from orchestration.analytics.churn_scores.bundles import sha256
+from orchestration.analytics.churn_scores.scoring import RULES_VERSION
+from orchestration.analytics.churn_scores.training import (
+    Labelled,
+    Trained,
+    evaluate,
+    leavers_by_segment,
+    train,
+)
+from orchestration.defs.churn_reading import Reader
+from orchestration.defs.frames import Chart, plain_values
+from orchestration.defs.replacing import replace_rows
+
+_MODEL_COLUMNS = (
+    "model_name", "model_version", "as_of_date", "trained_from_date", "trained_to_date", "training_rows_count",
+    "features", "settings", "content", "content_sha256", "is_promoted", "promotion_reason",
+)  # fmt: skip
+_FIGURE_COLUMNS = (
+    "segment", "period", "metric", "metric_value", "baseline_name", "baseline_value", "lower_95", "upper_95",
+    "cases_count", "events_count",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What became of an entity's models: in words, charts by name, and the models that did not take over."""
+
+    entity: str
+    said: str
+    charts: Mapping[str, Chart] = field(default_factory=dict)
+    refused: Sequence[str] = ()
+
+
+def no_model_reasons(reader: Reader, rows: pd.DataFrame) -> dict[str, str]:
+    """Per segment with too few leavers why it has no model."""
+    minimum = int(reader.seeds.parameters["minimum_leavers"])
+    label = reader.labels(rows)[principal_label(reader)]
+    counts = leavers_by_segment(label, reader.segments(rows))
+    return {
+        segment: f"{count} leavers are known, a model needs {minimum}"
+        for segment, count in counts.items()
+        if count < minimum
+    }
+
+
+def principal_label(reader: Reader) -> str:
+    return f"left_{int(reader.seeds.parameters['principal_horizon_days'])}d"
+
+
+def trained_from(reader: Reader, day: date) -> date:
+    months = int(reader.seeds.parameters["training_months"])
+    return (pd.Timestamp(day) - pd.DateOffset(months=months)).date()
+
+
+def fill_models(reader: Reader, day: date) -> Fitted:
+    """Trains the entity's models if another month of leavers is known since; writes them and their evaluations."""
+    light = reader.rows("not feature.is_latest and feature.as_of_date >= %(from)s", is_light=True,
+                        **{"from": trained_from(reader, day)})  # fmt: skip
+    known = light[reader.labels(light)[principal_label(reader)].notna()]
+    reasons = no_model_reasons(reader, light)
+    segments = set(reader.segments(light))
+    if not segments - set(reasons):
+        few = "; ".join(f"{name}: {why}" for name, why in sorted(reasons.items()))
+        return Fitted(reader.entity, f"The rules decide. {few or 'No as-of date has passed yet.'}")
+    labelled_to = max(known["as_of_date"])
+    seen = reader.labelled_to(day)
+    if seen is not None and seen >= labelled_to:
+        return Fitted(reader.entity, f"Models have seen the leavers of {seen}, the newest that are known.")
+    return _fit(reader, reader.labelled(trained_from(reader, day)), day, labelled_to)
+
+
+def _fit(reader: Reader, rows: Labelled, day: date, labelled_to: date) -> Fitted:
+    parameters = reader.seeds.parameters
+    principal = int(parameters["principal_horizon_days"])
+    tested = evaluate(rows, parameters, principal)
+    last = reader.bundles(day)
+    found = train(rows, parameters, day, tested, last)
+    versions = {one.segment: _store(reader, one, day, labelled_to) for one in found if one.bundle}
+    _store_evaluations(reader, tested.evaluations, versions, day)
+    lines = [
+        f"- {one.segment}: {versions.get(one.segment, 'rules')}"
+        f"{'' if one.is_promoted or not one.bundle else ' (did not take over)'}: {one.reason}"
+        for one in found
+    ]
+    refused = [f"churn_{reader.entity}_{one.segment} {versions[one.segment]}: {one.reason}"
+               for one in found if one.bundle and not one.is_promoted]  # fmt: skip
+    return Fitted(reader.entity, "\n".join(lines), _charts(tested.tested), refused)
+
+
+def _charts(tested: pd.DataFrame) -> dict[str, Chart]:
+    """Calibration and gain of the tested months, all segments with a model together."""
+    own = tested[tested["label"].notna() & tested["probability"].notna() & ~tested["is_rule_fallback"].astype(bool)]
+    if own.empty or own["label"].nunique() < 2:
+        return {}
+    label, probability = own["label"], own["probability"]
+    return {
+        "calibration": plot_calibration(calibration_table(label, probability), "Calibration, months held back"),
+        "gain": plot_gain(gain_table(label, probability), "Gain, months held back"),
+    }
+
+
+def _store(reader: Reader, trained: Trained, day: date, labelled_to: date) -> str:
+    """Writes a bundle; returns its version."""
+    assert trained.bundle is not None
+    content = trained.bundle.to_bytes()
+    digest = sha256(content)
+    name, version = f"{reader.prefix}{trained.segment}", f"{day}-{digest[:12]}"
+    chief = trained.bundle.chief
+    settings = {
+        "labelled_to_date": str(labelled_to),
+        "principal_horizon_days": trained.bundle.principal,
+        "high_risk_threshold": trained.bundle.high_risk_threshold,
+        "models": {f"left_{days}d": model.settings for days, model in sorted(trained.bundle.models.items())},
+        "non_payment": trained.bundle.non_payment.settings if trained.bundle.non_payment else None,
+        "dropped": chief.dropped,
+    }
+    row = [name, version, day, trained.trained_from_date, trained.trained_to_date, trained.rows_count,
+           json.dumps(list(chief.feature_names)), json.dumps(settings, sort_keys=True), content, digest,
+           trained.is_promoted, trained.reason]  # fmt: skip
+    replace_rows(reader.connection, "analytics.trained_models", _MODEL_COLUMNS, [row],
+                 within={"model_name": name, "model_version": version})  # fmt: skip
+    return version
+
+
+def _store_evaluations(reader: Reader, figures: pd.DataFrame, versions: Mapping[str, str], day: date) -> None:
+    """Each segment's figures under its model; those of all segments, and of segments by rules, under the day's."""
+    for segment, own in figures.groupby("segment"):
+        name = f"{reader.prefix}{segment}"
+        version = versions.get(str(segment), f"{day}-all" if segment == "all" else f"{day}-{RULES_VERSION}")
+        rows = [[name, version, *values, day] for values in plain_values(own, _FIGURE_COLUMNS)]
+        replace_rows(reader.connection, "analytics.model_evaluations",
+                     ("model_name", "model_version", *_FIGURE_COLUMNS, "as_of_date"), rows,
+                     within={"model_name": name, "model_version": version})  # fmt: skip
