@@ -24,7 +24,7 @@ NUMBER, CATEGORY, DATE = "number", "category", "date"
 # Spellings of a missing value in files; "None" and "Unknown" are answers as often, so they stay categories.
 _BLANK = frozenset({"", "na", "n/a", "nan", "null", "nil", "?", "-", "<na>", "nat", "#n/a"})
 _ID_NAME = re.compile(
-    r"((^|[_\W])(id|uuid|guid|key)|(row|phone)[ _]?number|phone|clientnum|msisdn|imsi|email|(customer|user|account)id)$",
+    r"((^|[_\W])(id|uuid|guid|key)|(row|phone)[ _]?number|phone|clientnum|msisdn|email|(customer|user|account)id)$",
     re.IGNORECASE,
 )
 _NUMBER_TEXT = re.compile(r"^[$€£]?\s*[-+]?[\d,]*\.?\d+(e[-+]?\d+)?\s*%?$", re.I)

@@ -18,9 +18,9 @@ STABLE, MOVED, DRIFTED = "stable", "moved", "drifted"
 def population_stability(reference: pd.Series, current: pd.Series, bins: int = BINS) -> float:
     """The population stability index: sum over bins of (share now - share then) x ln(share now / share then).
 
-    Numbers fall into bins of equal mass of the reference, categories into their values; missing ones are a bin. A bin is
-    taken to hold half a row at least, so that an empty one does not make it infinite. 0 is no change; by custom under
-    0.1 is stable and from 0.25 on it is another population. NaN where either side has no row.
+    Numbers fall into bins of equal mass of the reference, categories into their values; missing ones are a bin. A bin
+    is taken to hold half a row at least, so that an empty one does not make it infinite. 0 is no change; by custom
+    under 0.1 is stable and from 0.25 on it is another population. NaN where either side has no row.
     """
     if len(reference) == 0 or len(current) == 0:
         return float("nan")

@@ -55,6 +55,9 @@ class Mix:
         odds: Floats = parts @ self.weights + self.intercept
         return odds
 
+    def shifted(self, by: float) -> Mix:
+        return Mix(self.intercept + by, self.weights)
+
 
 @dataclass(frozen=True)
 class Fitted:

@@ -40,6 +40,10 @@ class ProfitParameters:
             )
 
 
+# The figures of Verbraken, Verbeke and Baesens (2013).
+PUBLISHED = ProfitParameters()
+
+
 @dataclass(frozen=True)
 class ExpectedProfit:
     """Per customer of the whole base, in the parameters' currency, and the share of the base that is contacted."""
@@ -49,13 +53,13 @@ class ExpectedProfit:
 
 
 def expected_maximum_profit(
-    label: npt.ArrayLike, probability: npt.ArrayLike, parameters: ProfitParameters = ProfitParameters()
+    label: npt.ArrayLike, probability: npt.ArrayLike, parameters: ProfitParameters = PUBLISHED
 ) -> ExpectedProfit:
     """The profit of contacting the best share, expected over the share of leavers who accept (EMPC).
 
-    Verbraken, Verbeke and Baesens, A novel profit maximizing metric for measuring classification performance of customer
-    churn prediction models, IEEE TKDE 25 (2013), equations 8 to 12: the best cut-offs lie on the convex hull of the ROC
-    curve, and between two of its slopes one of them holds, so that the integral is a sum of incomplete beta functions.
+    Verbraken, Verbeke and Baesens, A novel profit maximizing metric for measuring classification performance of
+    customer churn prediction models, IEEE TKDE 25 (2013): the best cut-offs lie on the convex hull of the ROC curve,
+    and between two of its slopes one of them holds, so that the integral is a sum of incomplete beta functions.
 
     Args:
         label: 0 or 1 per customer.
