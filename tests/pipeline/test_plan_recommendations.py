@@ -65,7 +65,7 @@ def test_nothing_new_changes_nothing(built_warehouse):
 def test_advice_of_days_before_goes_but_for_the_first_of_a_month(built_warehouse):
     copied = (
         "insert into analytics.plan_recommendations select (jsonb_populate_record(advice,"
-        " jsonb_build_object('as_of_date', %s))).* from analytics.plan_recommendations as advice"
+        " jsonb_build_object('as_of_date', %s::text))).* from analytics.plan_recommendations as advice"
         " where as_of_date = '2026-10-01'"
     )
     with psycopg.connect(built_warehouse.url) as connection:
