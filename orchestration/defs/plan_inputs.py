@@ -6,7 +6,7 @@ Not here: the advice (orchestration.analytics.plan_advice), the asset (plans).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
@@ -21,7 +21,7 @@ from orchestration.analytics.plan_advice.everybody import Subjects
 from orchestration.analytics.plan_advice.pricing import Records, tested_periods
 from orchestration.analytics.plan_advice.quality import Line, SpeedTest
 from orchestration.analytics.plan_advice.subjects import Address, Parameters, Plan, Service
-from orchestration.analytics.rating import INCOMING, ROAMING, tariff_from
+from orchestration.analytics.rating import INCOMING, ROAMING, TariffError, tariff_from
 from orchestration.defs.rating_inputs import UNKNOWN_ID, discount_of
 
 _LONG_AGO = date(1, 1, 1)
@@ -66,14 +66,10 @@ _SERVICES = f"""
     where service.{_AT.format("service")} and service.activated_at <= %(as_of)s
         and coalesce(service.deactivated_at, 'infinity') > %(as_of)s
     order by service.service_id"""
-_WITHOUT_PLAN = f"""
+_IN_FORCE = f"""
     select count(*) from core.dim_service as service
     where service_id <> '{UNKNOWN_ID}' and service.{_AT.format("service")} and activated_at <= %(as_of)s
-        and coalesce(deactivated_at, 'infinity') > %(as_of)s
-        and not exists (
-            select 1 from core.dim_service_plan as plan
-            where plan.plan_id = service.plan_id and plan.plan_id <> '{UNKNOWN_ID}' and plan.{_AT.format("plan")}
-        )"""
+        and coalesce(deactivated_at, 'infinity') > %(as_of)s"""
 _OFFERS = """
     select provider_id::text, location_id, technology_code::integer, max(max_advertised_download_mbps),
         max(max_advertised_upload_mbps)
@@ -146,14 +142,26 @@ def read_subjects(connection: psycopg.Connection, as_of: datetime) -> Subjects:
     for provider_id, location_id, technology, down, up in connection.execute(_OFFERS, at):
         offers[provider_id, location_id][technology] = (down, up)
     with connection.cursor(row_factory=dict_row) as cursor:
-        plans = {row["plan_id"]: _plan(row) for row in cursor.execute(_PLANS.encode(), at)}
-        services = [_service(row, offers) for row in cursor.execute(_SERVICES.encode(), at)]
-    return Subjects(services, plans, parameters)
+        plans, not_rated = _plans(cursor.execute(_PLANS.encode(), at))
+        rows = cursor.execute(_SERVICES.encode(), at)
+        services = [_service(row, offers) for row in rows if row["plan_id"] in plans]
+    return Subjects(services, plans, parameters, not_rated)
 
 
-def count_without_plan(connection: psycopg.Connection, as_of: datetime) -> int:
-    """Services in force at AS_OF whose plan is in no price list (yet): they get no advice."""
-    found = connection.execute(_WITHOUT_PLAN.encode(), {"as_of": as_of}).fetchone()
+def _plans(rows: Iterable[Mapping[str, object]]) -> tuple[dict[str, Plan], list[str]]:
+    """Plans by id, and what is wrong with those that cannot be rated: they shall not cost everybody's advice."""
+    plans, not_rated = {}, []
+    for row in rows:
+        try:
+            plans[str(row["plan_id"])] = _plan(row)
+        except TariffError as error:
+            not_rated.append(str(error))
+    return plans, not_rated
+
+
+def count_in_force(connection: psycopg.Connection, as_of: datetime) -> int:
+    """Services in force at AS_OF; those whose plan is in no price list (yet), or cannot be rated, get no advice."""
+    found = connection.execute(_IN_FORCE.encode(), {"as_of": as_of}).fetchone()
     return int(found[0]) if found else 0
 
 

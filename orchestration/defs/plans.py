@@ -6,6 +6,7 @@ sources of schema analytics).
 
 from collections import Counter
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -15,7 +16,7 @@ from orchestration.access.audit import begin_run, record_run
 from orchestration.analytics.plan_advice.everybody import advise_all
 from orchestration.analytics.plan_advice.hindsight import MODEL_NAME, Hindsight
 from orchestration.analytics.plan_advice.rows import COLUMNS, MODEL_VERSION, values_of
-from orchestration.defs.plan_inputs import count_without_plan, read_lines, read_records, read_subjects
+from orchestration.defs.plan_inputs import count_in_force, read_lines, read_records, read_subjects
 from orchestration.defs.replacing import replace_rows
 from orchestration.defs.resources import WarehouseResource
 
@@ -48,7 +49,7 @@ def plan_recommendations(context: dg.AssetExecutionContext, warehouse: Warehouse
         return dg.MaterializeResult(metadata=fill_plan_recommendations(connection, as_of, time_zone))
 
 
-def fill_plan_recommendations(connection: psycopg.Connection, as_of: datetime, time_zone: str) -> dict[str, int]:
+def fill_plan_recommendations(connection: psycopg.Connection, as_of: datetime, time_zone: str) -> dict[str, int | str]:
     """Computes AS_OF's rows anew; returns how many there are of each kind and action, and how many were written."""
     as_of_date = as_of.astimezone(ZoneInfo(time_zone)).date()
     subjects = read_subjects(connection, as_of)
@@ -68,10 +69,21 @@ def fill_plan_recommendations(connection: psycopg.Connection, as_of: datetime, t
         "rows_removed": removed,
         "rows_forgotten": forgotten,
         "services": len(subjects.services),
-        "services_without_plan": count_without_plan(connection, as_of),
+        "services_without_advice": count_in_force(connection, as_of) - len(subjects.services),
+        "plans_not_rated": "; ".join(subjects.not_rated) or "none",
         "records": len(records.service),
         **Counter(f"{one.advice_kind}_{one.recommended_action}" for one in advice),
     }
+
+
+def plan_fit(connection: psycopg.Connection, as_of: datetime) -> dict[str, Decimal]:
+    """Of each service in force what a better plan would save it in a year (0: none would), by what was known by as_of.
+
+    For models: it reads no use, version or price from as_of on.
+    """
+    subjects = read_subjects(connection, as_of)
+    rows = advise_all(subjects, *read_records(connection, subjects), {}).rows
+    return {row.service_id: row.expected_savings for row in rows if row.advice_kind == "saving"}
 
 
 def _write_evaluations(connection: psycopg.Connection, hindsight: Hindsight, as_of_date: date) -> None:

@@ -65,7 +65,7 @@ def test_nothing_new_changes_nothing(built_warehouse):
 def test_advice_of_days_before_goes_but_for_the_first_of_a_month(built_warehouse):
     copied = (
         "insert into analytics.plan_recommendations select (jsonb_populate_record(advice,"
-        " jsonb_build_object('as_of_date', %s))).* from analytics.plan_recommendations as advice"
+        " jsonb_build_object('as_of_date', %s::text))).* from analytics.plan_recommendations as advice"
         " where as_of_date = '2026-10-01'"
     )
     with psycopg.connect(built_warehouse.url) as connection:
@@ -164,6 +164,34 @@ def test_without_bills_and_without_a_plan(built_warehouse):
             "select count(*) filter (where service_id = %s), count(*) filter (where service_id = %s)"
             " from analytics.plan_recommendations", [service_id, other]).fetchone()  # fmt: skip
         connection.rollback()
-    assert (before["services_without_plan"], after["services_without_plan"]) == (0, 1)
+    assert (before["services_without_advice"], after["services_without_advice"]) == (0, 1)
     assert kept[0] >= 1
     assert kept[1] == 0
+
+
+def test_a_plan_that_cannot_be_rated_costs_nobody_elses_advice(built_warehouse):
+    with psycopg.connect(built_warehouse.url) as connection:
+        before = fill(connection, built_warehouse)
+        (plan_id, on_it) = connection.execute(
+            "select current_plan_id, count(*) from analytics.plan_recommendations where advice_kind = 'saving'"
+            " group by 1 order by 2 desc, 1 limit 1"
+        ).fetchone()
+        rules = '{"data": {"tiers": [{"up_to": 5, "unit_price": 1}]}}'
+        connection.execute("update core.dim_service_plan set rating_rules = %s where plan_id = %s", [rules, plan_id])
+        after = fill(connection, built_warehouse)
+        connection.rollback()
+    assert before["plans_not_rated"] == "none"
+    assert str(plan_id) in after["plans_not_rated"]
+    assert "the last one ends at 5" in after["plans_not_rated"]
+    assert after["services"] == before["services"] - on_it
+    assert after["services_without_advice"] == on_it
+
+
+def test_the_fit_of_plans_for_models_is_the_tables(built_warehouse):
+    with psycopg.connect(built_warehouse.url) as connection:
+        fill(connection, built_warehouse)
+        rows = connection.execute(
+            "select service_id::text, expected_savings from analytics.plan_recommendations where advice_kind = 'saving'"
+        ).fetchall()
+        assert plans_asset.plan_fit(connection, built_warehouse.settings.as_of) == dict(rows)
+        connection.rollback()

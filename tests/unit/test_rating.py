@@ -17,12 +17,15 @@ from orchestration.analytics.rating import (
     Discount,
     Part,
     Period,
+    ServiceVersion,
     TariffError,
+    TariffVersion,
     UsageTable,
     Use,
     component_amounts,
     full_periods,
     needs_records,
+    parts_of,
     period_of,
     rate,
     share_of,
@@ -449,3 +452,42 @@ def test_an_amount_that_no_bill_has_is_an_error():
 def test_a_day_after_a_period_is_the_next_ones():
     assert period_of(MARCH.end_day - timedelta(days=1), 1) == MARCH
     assert period_of(MARCH.end_day, 1).first_day == MARCH.end_day
+
+
+# Histories.
+
+
+def test_parts_follow_the_versions_of_service_and_prices():
+    old, new = plan(), replace(plan(), base_price=Fraction(31))
+    other = replace(plan(), plan_id="q")
+    prices = {
+        "p": [TariffVersion(date.min, old), TariffVersion(date(2026, 3, 10), new)],
+        "q": [TariffVersion(date.min, other)],
+    }
+    cut = Discount(Fraction(10))
+    versions = [
+        ServiceVersion(date.min, "p"),
+        ServiceVersion(date(2026, 3, 4), "p", cut),  # a new discount splits no charge
+        ServiceVersion(date(2026, 3, 6), "q"),
+        ServiceVersion(date(2026, 3, 20), "p"),
+    ]
+    found = parts_of(versions, prices, Period(date(2026, 3, 2), date(2026, 3, 25)), MARCH)
+    assert found == [
+        Part(old, date(2026, 3, 2), date(2026, 3, 6), cut),
+        Part(other, date(2026, 3, 6), date(2026, 3, 20)),
+        Part(new, date(2026, 3, 20), date(2026, 3, 25)),
+    ]
+    assert parts_of(versions, prices, Period(date(2026, 4, 1), date.max), MARCH) == []
+    with pytest.raises(KeyError, match="q"):
+        parts_of(versions, {"p": prices["p"]}, MARCH, MARCH)
+
+
+@given(st.lists(st.tuples(st.dates(date(2026, 2, 1), date(2026, 4, 30)), st.sampled_from("pq")), max_size=5))
+def test_parts_cover_every_day_in_force_once(changes):
+    prices = {name: [TariffVersion(date.min, replace(plan(), plan_id=name))] for name in "pq"}
+    versions = [ServiceVersion(date.min, "p"), *(ServiceVersion(day, name) for day, name in sorted(changes))]
+    found = parts_of(versions, prices, MARCH, MARCH)
+    assert found[0].first_day == MARCH.first_day
+    assert found[-1].end_day == MARCH.end_day
+    assert all(one.end_day == two.first_day for one, two in pairwise(found))
+    assert all(one.tariff.plan_id != two.tariff.plan_id for one, two in pairwise(found))

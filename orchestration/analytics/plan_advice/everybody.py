@@ -38,11 +38,12 @@ MOST_AT_ONCE = 10_000
 
 @dataclass(frozen=True)
 class Subjects:
-    """Services in force (one row each, in a fixed order) and every plan by its id."""
+    """Services in force (one row each, in a fixed order), every plan by its id, and why others cannot be rated."""
 
     services: Sequence[Service]
     plans: Mapping[str, Plan]
     parameters: Parameters
+    not_rated: Sequence[str] = ()
 
     @cached_property
     def choices(self) -> list[Sequence[Plan]]:

@@ -88,7 +88,8 @@ def pieces(start: Fraction, end: Fraction, bands: Sequence[TimeBand]) -> Iterato
     borders = sorted({0, DAY_SECONDS} | {second for band in bands for second in (band.from_second, band.to_second)})
     while start < end:
         day, clock = divmod(start, DAY_SECONDS)
-        until = min(end, day * DAY_SECONDS + next(border for border in borders if border > clock))
+        border = Fraction(day * DAY_SECONDS + next(border for border in borders if border > clock))
+        until = border if border < end else end
         yield band_at(start, bands), until - start
         start = until
 
@@ -98,7 +99,7 @@ def _banded_price(uses: Iterable[Use], allowance: Fraction, rule: Rule) -> tuple
     left, beyond, outside, total = allowance, Fraction(0), Fraction(0), Fraction(0)
     for use in sorted(uses):
         units = rounded_up(use.quantity, rule)
-        covered: Fraction = min(left, units)
+        covered = units if units < left else left
         left -= covered
         beyond += units - covered
         if rule.splits_calls:
