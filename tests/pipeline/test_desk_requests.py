@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import zipfile
 
 import psycopg
@@ -253,6 +254,34 @@ def test_the_demo_makes_two_people_who_may_sign_in(desk, tmp_path):
     for name, password in logins:
         assert Client(desk.port).sign_in(name, password).status == 303
         desk.people.passwords[name] = password
+
+
+def test_what_is_due_and_has_no_package_is_listed(desk, ann, packages):
+    assert "Not generated yet" not in ann.get("/").text
+    with psycopg.connect(desk.url, autocommit=True) as owner:
+        owner.execute(
+            "create schema if not exists core; create table core.dim_provider as select * from (values"
+            f" ('{PROVIDERS[0]}'::uuid, 'Cahaba Net'), ('{PROVIDERS[1]}', 'Valley <b>Mobile</b>'),"
+            " ('00000000-0000-0000-0000-000000000000', 'unknown')) as p (provider_id, provider_name);"
+            " create table regulatory.filing_due_dates as select * from (values"
+            " ('fcc_form477', date '2026-06-30', current_date + 3, null::text, true),"
+            " ('census_block', '2026-06-30', current_date - 1, 'DA 26-1', true),"
+            " ('census_block', '2026-05-01', current_date + 9, null, false),"
+            " ('census_block', '2015-06-30', date '2015-09-01', null, true))"
+            " as d (report_type, as_of_date, due_date, notice, is_regular);"
+            " grant usage on schema core to compliance;"
+            " grant select on core.dim_provider, regulatory.filing_due_dates to compliance"
+        )
+    text = ann.get("/").text
+    listed = re.findall(
+        r"<h3>([^<]+)</h3><p>([^<]+)</p>.*?(\d+ days? \w+)", text[text.index("Not generated") :], re.DOTALL
+    )
+    # Both providers lack the blocks; the subscriptions of both are there.
+    assert listed == [
+        ("Census blocks and availability", "Cahaba Net, as of 2026-06-30", "1 day overdue"),
+        ("Census blocks and availability", "Valley &lt;b&gt;Mobile&lt;/b&gt;, as of 2026-06-30", "1 day overdue"),
+    ]
+    assert "(DA 26-1)" in text
 
 
 def test_a_scope_holds_at_the_desk(desk, packages, refusing):
