@@ -18,7 +18,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export GX_ANALYTICS_ENABLED = false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo run ui desk docs psql stop clean roles user audit quarantine replay sample generate test bench lint format lock
+.PHONY: help setup setup-dev demo run ui docs psql stop clean roles user audit quarantine replay sample generate test bench lint format lock
 
 help: ## this list
 	@echo 'A data warehouse for telecom operators. Commands:'
@@ -40,6 +40,7 @@ run: setup ## the pipeline over LANDING_DIR against WAREHOUSE_URL (CADENCE=daily
 ui: setup ## Dagster's pages on 127.0.0.1 (PORT=3000)
 	@$(RUN) ui $(PORT)
 
+.PHONY: desk
 desk: setup ## the filing desk for compliance, on 127.0.0.1 (PORT=8477; DESK_HOST=address DESK_NAME=name behind a proxy that speaks https)
 	@$(RUN) desk $(PORT) $(if $(DESK_HOST),--host "$$DESK_HOST") $(if $(DESK_NAME),--name "$$DESK_NAME")
 
