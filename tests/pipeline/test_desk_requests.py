@@ -8,11 +8,12 @@ import zipfile
 import psycopg
 import pytest
 
+from orchestration.__main__ import main
 from orchestration.commands.demo import COMPLIANCE, write_compliance_logins
 from orchestration.desk.sessions import IDLE_SECONDS, LONGEST_SECONDS, MOST_SESSIONS_OF_ONE, Sessions
 from orchestration.desk.signing_in import NotLetInError, connect, where
 from orchestration.warehouse.settings import read_settings
-from tests.pipeline.desks import Client
+from tests.pipeline.desks import Client, run_desk
 from tests.pipeline.packages import ERROR, PROVIDERS, WARNING, fbs_rows, register
 
 SQL = "'; drop table regulatory.packages; --"
@@ -423,3 +424,21 @@ def test_a_server_that_asks_for_no_password_lets_nobody_in(desk, monkeypatch):
     with pytest.raises(NotLetInError) as found:
         connect({**where(url), "port": "1"}, "Ann", "x")
     assert found.value.reason == "unreachable"
+
+
+def test_over_a_network_it_wants_a_name_and_https(desk, postgres_server, tmp_path, capsys):
+    assert main(["desk", "8477", "--host", "0.0.0.0"]) == 1
+    assert "passwords must not cross a network in clear; expected --name NAME" in capsys.readouterr().err
+    name = "filings.example.org"
+    with run_desk(desk.url, postgres_server.url("dagster"), tmp_path, desk.people, "--name", name) as other:
+        assert other.client().get("/sign-in").status == 400
+        through = {"host": name, "origin": f"https://{name}", "sec-fetch-site": "same-origin"}
+        client = other.client()
+        password = desk.people.passwords["Ann"]
+        answer = client.sign_in("Ann", password, headers=through)
+        assert answer.status == 303
+        (cookie,) = [one for one in answer.headers.get_all("set-cookie") if one.startswith("filing_desk=")]
+        assert "secure" in {part.strip().lower() for part in cookie.split(";")}
+        assert client.get("/", headers=through).status == 200
+        clear = {**through, "origin": f"http://{name}"}
+        assert client.post("/sign-out", {"token": "x"}, headers=clear).status == 403
