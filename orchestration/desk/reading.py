@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,14 +172,14 @@ def opens_connections(connection: psycopg.Connection, package: Package, file: st
 
 
 def read_rows(package: Package, name: str, page: int) -> tuple[list[str], list[list[str]], int]:
-    """A page of a CSV file: names of its columns (empty: unknown), rows, and how many rows there are."""
+    """A page of a CSV file that the manifest lists: names of its columns (empty: unknown), rows, how many there are."""
     entry = package.files.entry(name) or {}
-    rows = list(csv.reader(io.StringIO(package.files.read(name).decode("utf-8"), newline="")))
-    columns = [str(one) for one in entry.get("columns") or ()]
-    if entry.get("has_header") and rows:
-        columns, rows = rows[0], rows[1:]
+    content = io.TextIOWrapper(io.BytesIO(package.files.read(name)), encoding="utf-8", newline="")
+    columns, lines = [str(one) for one in entry.get("columns") or ()], csv.reader(content)
+    if entry.get("has_header"):
+        columns = next(lines, columns)
     begin = (page - 1) * ROWS_OF_A_PAGE
-    return columns, rows[begin : begin + ROWS_OF_A_PAGE], len(rows)
+    return columns, list(itertools.islice(lines, begin, begin + ROWS_OF_A_PAGE)), int(entry.get("rows") or 0)
 
 
 def explanations(package: Package, said: list[dict[str, Any]]) -> bytes:
