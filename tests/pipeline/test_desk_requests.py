@@ -426,9 +426,13 @@ def test_a_server_that_asks_for_no_password_lets_nobody_in(desk, monkeypatch):
     assert found.value.reason == "unreachable"
 
 
-def test_over_a_network_it_wants_a_name_and_https(desk, postgres_server, tmp_path, capsys):
+def test_over_a_network_it_wants_a_name_and_https(desk, postgres_server, tmp_path, capsys, monkeypatch):
     assert main(["desk", "8477", "--host", "0.0.0.0"]) == 1
     assert "passwords must not cross a network in clear; expected --name NAME" in capsys.readouterr().err
+    monkeypatch.setenv("WAREHOUSE_URL", desk.url)
+    monkeypatch.setenv("DAGSTER_STORAGE_URL", postgres_server.url("dagster"))
+    assert main(["desk", str(desk.port)]) == 1
+    assert f"port {desk.port}: address already in use" in capsys.readouterr().err
     name = "filings.example.org"
     with run_desk(desk.url, postgres_server.url("dagster"), tmp_path, desk.people, "--name", name) as other:
         assert other.client().get("/sign-in").status == 400
