@@ -6,7 +6,9 @@ Not here: the pages.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
+import socket
 import sys
 
 from orchestration.warehouse.connection import open_warehouse
@@ -21,6 +23,15 @@ def _warehouse_url(settings: Settings) -> str:
     for line in warehouse.notice:
         print(line, file=sys.stderr)
     return warehouse.url
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise SettingsError(
+            f"{host} port {port}: {(error.strerror or str(error)).lower()}; take another one: make desk PORT={port + 1}"
+        ) from None
 
 
 def main(arguments: list[str]) -> int:
@@ -54,13 +65,16 @@ def main(arguments: list[str]) -> int:
         is_secure=bool(options.name),
     )
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
-    names = [options.name] if options.name else [f"{name}:{options.port}" for name in ("127.0.0.1", "localhost")]
+    names = (
+        [options.name] if options.name else [f"{name}:{options.port}" for name in ("127.0.0.1", "localhost", "[::1]")]
+    )
     address = f"https://{options.name}" if options.name else f"http://127.0.0.1:{options.port}"
-    print(f"Filing desk: {address} (Ctrl-C ends it)", file=sys.stderr)
     # No proxy's headers: whoever sends them could be at any address he likes.
-    uvicorn.run(
-        build_app(desk, names), host=options.host, port=options.port, proxy_headers=False, server_header=False,
-        access_log=False, log_level="warning", ws="none", http="h11", h11_max_incomplete_event_size=16 * 1024,
-        timeout_graceful_shutdown=5,
+    config = uvicorn.Config(
+        build_app(desk, names), proxy_headers=False, server_header=False, access_log=False, log_level="warning",
+        ws="none", http="h11", h11_max_incomplete_event_size=16 * 1024, timeout_graceful_shutdown=5,
     )  # fmt: skip
+    with _listening(options.host, options.port) as listener, contextlib.suppress(KeyboardInterrupt):
+        print(f"Filing desk: {address} (Ctrl-C ends it)", file=sys.stderr)
+        uvicorn.Server(config).run(sockets=[listener])
     return 0

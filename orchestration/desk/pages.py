@@ -62,8 +62,8 @@ def _recorded(connection: psycopg.Connection, package: Package, session: Session
 
 def _filings(request: Request, session: Session) -> Response:
     with session.use() as connection:
-        found = reading.read_filings(connection)
-    return render(request, "filings.html", session=session, filings=found)
+        found, missing = reading.read_filings(connection), reading.read_not_generated(connection)
+    return render(request, "filings.html", session=session, filings=found, missing=missing)
 
 
 def show(request: Request, session: Session, connection: psycopg.Connection, package: Package, **more: Any) -> Response:

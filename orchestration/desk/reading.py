@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,19 @@ _FILINGS = """
     left join regulatory.packages as filed on filed.package_id = status.filed_package_id
     order by status.state = 'filed', status.submission_deadline nulls last, status.report_type, provider_name,
         status.period_end
+"""
+# What lies further back was filed before there was a warehouse.
+_NOT_GENERATED = """
+    select due.report_type, due.as_of_date, due.due_date, due.notice, provider.provider_name
+    from regulatory.filing_due_dates as due
+    cross join core.dim_provider as provider
+    where due.is_regular and due.due_date >= current_date - 120
+        and provider.provider_id <> '00000000-0000-0000-0000-000000000000' and not exists (
+            select from regulatory.filing_status as status
+            where status.report_type = due.report_type and status.provider_id = provider.provider_id
+                and status.period_end = due.as_of_date
+        )
+    order by due.due_date, due.report_type, provider.provider_name
 """
 _PACKAGE = "select * from regulatory.packages where package_id = %s"
 _NUMBERS = """
@@ -60,14 +74,36 @@ _OPENS = """
 """
 
 
+_MAY_READ = """
+    select exists (
+        select from pg_class inner join pg_namespace on pg_namespace.oid = relnamespace
+        where nspname || '.' || relname = %s and has_schema_privilege(pg_namespace.oid, 'USAGE')
+            and has_table_privilege(pg_class.oid, 'SELECT')
+    ) as may_read
+"""
+
+
 def _ask(connection: psycopg.Connection, query: str, values: Any = None) -> list[dict[str, Any]]:
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(query.encode(), values).fetchall()
 
 
+def _may_read(connection: psycopg.Connection, relation: str) -> bool:
+    """Whether a relation is there yet (the first run and the first package make them) and open to the person."""
+    return bool(_ask(connection, _MAY_READ, [relation])[0]["may_read"])
+
+
 def read_filings(connection: psycopg.Connection) -> list[dict[str, Any]]:
     """One row per filing: its newest package and the one that is filed; what is due first comes first."""
     return _ask(connection, _FILINGS)
+
+
+def read_not_generated(connection: psycopg.Connection) -> list[dict[str, Any]]:
+    """Filings that the calendar knows and that have no package yet; what is due first comes first."""
+    relations = ("regulatory.filing_due_dates", "core.dim_provider")
+    if not all(_may_read(connection, relation) for relation in relations):
+        return []
+    return _ask(connection, _NOT_GENERATED)
 
 
 @dataclass(frozen=True)
@@ -114,17 +150,11 @@ class Behind:
     connections_count: int = 0
 
 
-def _has_connections(connection: psycopg.Connection) -> bool:
-    """Whether the table is there yet: the first package makes it."""
-    query = "select to_regclass('regulatory.filing_connection') is not null as is_there"
-    return bool(_ask(connection, query)[0]["is_there"])
-
-
 def read_connections(
     connection: psycopg.Connection, package: Package, file: str, row: int | None, reason: str | None, page: int
 ) -> Behind:
     """The services that a row counts, or that were left out for a reason."""
-    if not _has_connections(connection):
+    if not _may_read(connection, "regulatory.filing_connection"):
         return Behind([])
     values = {"package": package.package_id, "file": file, "row": row, "reason": reason}
     window = {"limit": ROWS_OF_A_PAGE, "offset": (page - 1) * ROWS_OF_A_PAGE}
@@ -137,18 +167,19 @@ def read_connections(
 
 def opens_connections(connection: psycopg.Connection, package: Package, file: str) -> bool:
     """Whether the rows of a file count connections at all."""
-    return _has_connections(connection) and bool(_ask(connection, _OPENS, [package.package_id, file])[0]["is_so"])
+    may_read = _may_read(connection, "regulatory.filing_connection")
+    return may_read and bool(_ask(connection, _OPENS, [package.package_id, file])[0]["is_so"])
 
 
 def read_rows(package: Package, name: str, page: int) -> tuple[list[str], list[list[str]], int]:
-    """A page of a CSV file: names of its columns (empty: unknown), rows, and how many rows there are."""
+    """A page of a CSV file that the manifest lists: names of its columns (empty: unknown), rows, how many there are."""
     entry = package.files.entry(name) or {}
-    rows = list(csv.reader(io.StringIO(package.files.read(name).decode("utf-8"), newline="")))
-    columns = [str(one) for one in entry.get("columns") or ()]
-    if entry.get("has_header") and rows:
-        columns, rows = rows[0], rows[1:]
+    content = io.TextIOWrapper(io.BytesIO(package.files.read(name)), encoding="utf-8", newline="")
+    columns, lines = [str(one) for one in entry.get("columns") or ()], csv.reader(content)
+    if entry.get("has_header"):
+        columns = next(lines, columns)
     begin = (page - 1) * ROWS_OF_A_PAGE
-    return columns, rows[begin : begin + ROWS_OF_A_PAGE], len(rows)
+    return columns, list(itertools.islice(lines, begin, begin + ROWS_OF_A_PAGE)), int(entry.get("rows") or 0)
 
 
 def explanations(package: Package, said: list[dict[str, Any]]) -> bytes:

@@ -235,7 +235,7 @@ as $$
 declare
     package regulatory.packages;
 begin
-    perform regulatory.require_filer('acknowledge a warning of');
+    perform regulatory.require_filer('acknowledge a warning of'::text);
     select * into package from regulatory.packages where packages.package_id = new.package_id for share;
     if package.package_id is null then
         raise exception 'there is no package %', new.package_id using errcode = 'P0002';

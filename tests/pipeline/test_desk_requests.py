@@ -2,16 +2,18 @@
 
 import hashlib
 import io
+import re
 import zipfile
 
 import psycopg
 import pytest
 
+from orchestration.__main__ import main
 from orchestration.commands.demo import COMPLIANCE, write_compliance_logins
 from orchestration.desk.sessions import IDLE_SECONDS, LONGEST_SECONDS, MOST_SESSIONS_OF_ONE, Sessions
 from orchestration.desk.signing_in import NotLetInError, connect, where
 from orchestration.warehouse.settings import read_settings
-from tests.pipeline.desks import Client
+from tests.pipeline.desks import Client, run_desk
 from tests.pipeline.packages import ERROR, PROVIDERS, WARNING, fbs_rows, register
 
 SQL = "'; drop table regulatory.packages; --"
@@ -255,6 +257,34 @@ def test_the_demo_makes_two_people_who_may_sign_in(desk, tmp_path):
         desk.people.passwords[name] = password
 
 
+def test_what_is_due_and_has_no_package_is_listed(desk, ann, packages):
+    assert "Not generated yet" not in ann.get("/").text
+    with psycopg.connect(desk.url, autocommit=True) as owner:
+        owner.execute(
+            "create schema if not exists core; create table core.dim_provider as select * from (values"
+            f" ('{PROVIDERS[0]}'::uuid, 'Cahaba Net'), ('{PROVIDERS[1]}', 'Valley <b>Mobile</b>'),"
+            " ('00000000-0000-0000-0000-000000000000', 'unknown')) as p (provider_id, provider_name);"
+            " create table regulatory.filing_due_dates as select * from (values"
+            " ('fcc_form477', date '2026-06-30', current_date + 3, null::text, true),"
+            " ('census_block', '2026-06-30', current_date - 1, 'DA 26-1', true),"
+            " ('census_block', '2026-05-01', current_date + 9, null, false),"
+            " ('census_block', '2015-06-30', date '2015-09-01', null, true))"
+            " as d (report_type, as_of_date, due_date, notice, is_regular);"
+            " grant usage on schema core to compliance;"
+            " grant select on core.dim_provider, regulatory.filing_due_dates to compliance"
+        )
+    text = ann.get("/").text
+    listed = re.findall(
+        r"<h3>([^<]+)</h3><p>([^<]+)</p>.*?(\d+ days? \w+)", text[text.index("Not generated") :], re.DOTALL
+    )
+    # Both providers lack the blocks; the subscriptions of both are there.
+    assert listed == [
+        ("Census blocks and availability", "Cahaba Net, as of 2026-06-30", "1 day overdue"),
+        ("Census blocks and availability", "Valley &lt;b&gt;Mobile&lt;/b&gt;, as of 2026-06-30", "1 day overdue"),
+    ]
+    assert "(DA 26-1)" in text
+
+
 def test_a_scope_holds_at_the_desk(desk, packages, refusing):
     desk.people.login("compliance_by_provider", "Dee")
     dee = Client(desk.port)
@@ -394,3 +424,25 @@ def test_a_server_that_asks_for_no_password_lets_nobody_in(desk, monkeypatch):
     with pytest.raises(NotLetInError) as found:
         connect({**where(url), "port": "1"}, "Ann", "x")
     assert found.value.reason == "unreachable"
+
+
+def test_over_a_network_it_wants_a_name_and_https(desk, postgres_server, tmp_path, capsys, monkeypatch):
+    assert main(["desk", "8477", "--host", "0.0.0.0"]) == 1
+    assert "passwords must not cross a network in clear; expected --name NAME" in capsys.readouterr().err
+    monkeypatch.setenv("WAREHOUSE_URL", desk.url)
+    monkeypatch.setenv("DAGSTER_STORAGE_URL", postgres_server.url("dagster"))
+    assert main(["desk", str(desk.port)]) == 1
+    assert f"port {desk.port}: address already in use" in capsys.readouterr().err
+    name = "filings.example.org"
+    with run_desk(desk.url, postgres_server.url("dagster"), tmp_path, desk.people, "--name", name) as other:
+        assert other.client().get("/sign-in").status == 400
+        through = {"host": name, "origin": f"https://{name}", "sec-fetch-site": "same-origin"}
+        client = other.client()
+        password = desk.people.passwords["Ann"]
+        answer = client.sign_in("Ann", password, headers=through)
+        assert answer.status == 303
+        (cookie,) = [one for one in answer.headers.get_all("set-cookie") if one.startswith("filing_desk=")]
+        assert "secure" in {part.strip().lower() for part in cookie.split(";")}
+        assert client.get("/", headers=through).status == 200
+        clear = {**through, "origin": f"http://{name}"}
+        assert client.post("/sign-out", {"token": "x"}, headers=clear).status == 403

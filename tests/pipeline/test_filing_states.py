@@ -290,6 +290,36 @@ def test_nobody_goes_around_not_even_the_pipeline(fresh, pipeline, people, admin
     assert state(administrator, package) == "draft"
 
 
+def test_functions_of_the_owner_beside_them_are_never_run_by_the_keeper(fresh, pipeline, ann, bob, administrator):
+    # Whoever may create in a schema may overload its functions: were one of these the better match, the owner would act
+    # as the keeper.
+    others = {
+        "may_file": ("boolean", ["variadic text[]"]), "require_filer": ("void", ["varchar", "name", "anyelement"]),
+        "next_package_number": ("integer", ["varchar, uuid, date", "text, uuid, timestamptz"]),
+        "open_warnings": ("integer[]", ["integer", "numeric", "anyelement"]),
+        "findings_problem": ("text", ["json, text", "jsonb, varchar", "jsonb, anyelement"]),
+        "require_package": ("void", ["integer, text", "numeric, text", "bigint, varchar"]),
+    }  # fmt: skip
+    for name, (result, signatures) in others.items():
+        for arguments in signatures:
+            pipeline.execute(
+                f"create function regulatory.{name}({arguments}) returns {result} language plpgsql as"
+                " $$ begin raise exception 'taken over by %', current_user; end $$"
+            )
+    try:
+        package = fresh(1, findings=(WARNING,))
+        acknowledge(ann, package, 1, "Seen.")
+        step(ann, "validate", package)
+        refused(ann, "55000", "validated by Ann", "approve", package)
+        step(bob, "approve", package)
+        fresh(2, rows=4)
+        assert state(ann, package) == "superseded"
+    finally:
+        for name, (_, signatures) in others.items():
+            for arguments in signatures:
+                pipeline.execute(f"drop function regulatory.{name}({arguments})")
+
+
 def test_the_database_decides_whatever_a_session_says_it_is(fresh, ann, administrator):
     package = fresh(findings=(WARNING,))
     ann.execute("select set_config('warehouse.run_id', 'a run', false), set_config('role', 'compliance', false)")
