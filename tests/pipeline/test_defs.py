@@ -22,7 +22,7 @@ def defs(tmp_path_factory):
 
 def test_jobs(defs):
     assert sorted(job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")) == [
-        "filings", "freshness", "stage_access", "stage_analytics", "stage_derived", "stage_facts", "stage_filings",
+        "filings", "freshness", "stage_access", "stage_analytics", "stage_derived", "stage_facts", "stage_filing",
         "stage_ingest", "stage_marts", "stage_transform", "warehouse",
     ]  # fmt: skip
 
