@@ -40,6 +40,10 @@ run: setup ## the pipeline over LANDING_DIR against WAREHOUSE_URL (CADENCE=daily
 ui: setup ## Dagster's pages on 127.0.0.1 (PORT=3000)
 	@$(RUN) ui $(PORT)
 
+.PHONY: desk
+desk: setup ## the filing desk for compliance, on 127.0.0.1 (PORT=8477; DESK_HOST=address DESK_NAME=name behind a proxy that speaks https)
+	@$(RUN) desk $(PORT) $(if $(DESK_HOST),--host "$$DESK_HOST") $(if $(DESK_NAME),--name "$$DESK_NAME")
+
 docs: setup ## what every table and column means, as one page without network
 	@$(RUN) docs
 

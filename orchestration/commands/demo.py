@@ -20,6 +20,7 @@ from rich.table import Table
 from ingestion.sample import VERSION, write_sample
 from orchestration.access.logins import judge, lift, make_login
 from orchestration.access.rules import read_rules
+from orchestration.commands.desk import DEFAULT_PORT
 from orchestration.commands.run import PipelineResult, run_pipeline
 from orchestration.warehouse.connection import administrator_url, open_warehouse, without_password
 from orchestration.warehouse.preflight import with_login
@@ -27,6 +28,8 @@ from orchestration.warehouse.settings import ROOT, Settings, read_settings
 
 CUSTOMERS, MONTHS, SEED = 2000, 15, 1
 ANALYST = "demo_analyst"
+# Two, since nobody approves what he validated.
+COMPLIANCE = ("demo_compliance_1", "demo_compliance_2")
 
 LAYERS = {
     "raw": "select coalesce(sum(rows_loaded), 0) from raw.load_ledger",
@@ -96,36 +99,64 @@ def _print_times(console: Console, result: PipelineResult) -> None:
     console.print(table)
 
 
-def write_service_file(settings: Settings, url: str) -> Path:
-    """A pg_service file for the owner only, so that no password stands on a command line."""
-    path = settings.warehouse_folder / "pg_service.conf"
-    info = psycopg.conninfo.conninfo_to_dict(url)
-    lines = ["[warehouse]", *(f"{name}={info[name]}" for name in ("host", "port", "dbname", "user", "password"))]
+def _write_secret(path: Path, lines: list[str]) -> Path:
+    """A file that its owner alone may read."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as stream:
         stream.write("\n".join(lines) + "\n")
     return path
 
 
-def analysts_url(settings: Settings, url: str) -> str | None:
-    """The connection of an analyst's login, made with a new password; none where this server lets us make no roles."""
+def write_service_file(settings: Settings, url: str) -> Path:
+    """A pg_service file for the owner only, so that no password stands on a command line."""
+    info = psycopg.conninfo.conninfo_to_dict(url)
+    lines = ["[warehouse]", *(f"{name}={info[name]}" for name in ("host", "port", "dbname", "user", "password"))]
+    return _write_secret(settings.warehouse_folder / "pg_service.conf", lines)
+
+
+def _passwords(settings: Settings, names: tuple[str, ...], role: str) -> dict[str, str]:
+    """New passwords of logins, which are made; none where this server lets us make no roles."""
     with psycopg.connect(administrator_url(settings), autocommit=True) as connection:
         if not lift(connection):
-            return None
+            return {}
         rules = read_rules()
-        login = judge(rules, ANALYST, "analyst", {})
-        password, _ = make_login(connection, rules, login, is_allowed=True)
-    return with_login(url, ANALYST, password)
+        return {name: make_login(connection, rules, judge(rules, name, role, {}), is_allowed=True)[0] for name in names}
+
+
+def analysts_url(settings: Settings, url: str) -> str | None:
+    """The connection of an analyst's login, made with a new password; none where this server lets us make no roles."""
+    passwords = _passwords(settings, (ANALYST,), "analyst")
+    return with_login(url, ANALYST, passwords[ANALYST]) if passwords else None
+
+
+def write_compliance_logins(settings: Settings) -> Path | None:
+    """Two logins of compliance with new passwords, in a file for the owner only; none where we make no roles."""
+    passwords = _passwords(settings, COMPLIANCE, "compliance")
+    lines = [f"{name} {password}" for name, password in passwords.items()]
+    return _write_secret(settings.warehouse_folder / "filing_desk_logins.txt", lines) if lines else None
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
+def _print_desk(console: Console, settings: Settings) -> None:
+    logins = write_compliance_logins(settings)
+    if logins is None:
+        return
+    console.print("[bold]Look at the filings, validate and approve them[/bold] (nobody approves what he validated)")
+    console.print(f"  make desk, then http://127.0.0.1:{DEFAULT_PORT}", soft_wrap=True)
+    console.print(f"  as {' or '.join(COMPLIANCE)}; the passwords are in {_shown(logins)}", soft_wrap=True)
 
 
 def _print_next(console: Console, settings: Settings, url: str) -> None:
-    service = write_service_file(settings, url)
-    shown = service.relative_to(ROOT) if service.is_relative_to(ROOT) else service
+    shown = _shown(write_service_file(settings, url))
     console.print(
         "[bold]Connect as an analyst[/bold] (the password is in that file; BI tools: the same host, port and user)"
     )
     console.print(f"  PGSERVICEFILE={shown} psql service=warehouse", soft_wrap=True)
     console.print(f"  {without_password(url)}", soft_wrap=True)
+    _print_desk(console, settings)
     console.print("[bold]Watch and repair runs[/bold]\n  make ui")
     console.print("[bold]Three questions to try[/bold]")
     for question, query in QUESTIONS:

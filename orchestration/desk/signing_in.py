@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from orchestration.access.logins import LONGEST_NAME_BYTES
 
@@ -59,9 +59,12 @@ def connect(database: Mapping[str, str], name: str, password: str) -> psycopg.Co
         raise NotLetInError("password", WRONG)
     try:
         # A server that asks for no password (trust, peer) would let anybody be anybody; a password file would be ours.
+        given = {**database, "user": name, "password": password, "require_auth": "scram-sha-256,md5,password"}
         connection = psycopg.connect(
-            **database, user=name, password=password, require_auth="scram-sha-256,md5,password", passfile="/dev/null",
-            application_name="filing desk", connect_timeout=_CONNECT_TIMEOUT_SECONDS, options=_OPTIONS, autocommit=True,
+            make_conninfo(
+                "", **given, passfile="/dev/null", application_name="filing desk", options=_OPTIONS,
+                connect_timeout=_CONNECT_TIMEOUT_SECONDS,
+            ), autocommit=True,
         )  # fmt: skip
     except psycopg.OperationalError as error:
         said = str(error).lower()

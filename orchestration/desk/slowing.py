@@ -1,4 +1,4 @@
-"""Guessing of passwords made slow: after five wrong ones in a row each further try has to wait, twice as long each time.
+"""Guessing of passwords made slow: after five wrong ones in a row each further try waits, twice as long each time.
 
 Not here: who is let in (signing_in). Counted per name and per address, in memory.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 FREE_TRIES = 5
@@ -36,17 +36,17 @@ class Slowdown:
         self._tries: dict[str, _Tries] = {}
         self._lock = threading.Lock()
 
-    def seconds_to_wait(self, keys: Iterable[str]) -> float:
-        """How long until the next try may be made, the longest of the keys' times; 0: now."""
-        now = self._clock()
-        with self._lock:
-            found = (self._tries[key].until for key in keys if key in self._tries)
-            return max((until - now for until in found if until > now), default=0.0)
+    def enter(self, keys: Collection[str]) -> float:
+        """Begins a try. It counts as wrong until `right` or `forgive` says otherwise: many at once are no way around.
 
-    def wrong(self, keys: Iterable[str]) -> None:
-        """A try with each of these keys was wrong."""
+        Returns:
+            0, or for how many seconds no try may be made; then this was none.
+        """
         now = self._clock()
         with self._lock:
+            waits = [self._tries[key].until - now for key in keys if key in self._tries]
+            if max(waits, default=0.0) > 0:
+                return max(waits)
             self._forget(now)
             for key in keys:
                 tries = self._tries.setdefault(key, _Tries(0, now, 0.0))
@@ -55,12 +55,21 @@ class Slowdown:
                     # The exponent is bounded before it is one: a million wrong tries are no number of seconds.
                     factor = 2.0 ** min(tries.wrong - FREE_TRIES, 10)
                     tries.until = now + min(FIRST_WAIT_SECONDS * factor, LONGEST_WAIT_SECONDS)
+        return 0.0
 
-    def right(self, keys: Iterable[str]) -> None:
-        """A try was right: its keys begin anew."""
+    def right(self, keys: Collection[str]) -> None:
+        """The try was right: its keys begin anew."""
         with self._lock:
             for key in keys:
                 self._tries.pop(key, None)
+
+    def forgive(self, keys: Collection[str]) -> None:
+        """The try told nothing, since nobody answered: it does not count."""
+        with self._lock:
+            for key in keys:
+                if key in self._tries:
+                    self._tries[key].wrong -= 1
+                    self._tries[key].until = 0.0
 
     def _forget(self, now: float) -> None:
         old = [key for key, tries in self._tries.items() if now - tries.last > FORGET_SECONDS]

@@ -65,7 +65,7 @@ create table if not exists regulatory.acknowledgements (
     package_id bigint not null references regulatory.packages,
     provider_id uuid not null,
     finding_number integer not null,
-    explanation text not null check (btrim(explanation) <> '' and length(explanation) <= 4000),
+    explanation text not null check (explanation ~ '\S' and length(explanation) <= 4000),
     acknowledged_at timestamptz not null default clock_timestamp(),
     acknowledged_by text not null default session_user
 );

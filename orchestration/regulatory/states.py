@@ -105,6 +105,7 @@ def _rights(rules: Rules) -> list[str]:
     for table in TABLES:
         lines.append(f"alter table regulatory.{table} enable row level security;")
         for role, condition in [(rules.owner, "true"), *_readers(rules, table)]:
+            lines.append(f"grant usage on schema regulatory to {_quoted(role)};")
             lines.append(f"grant select on regulatory.{table} to {_quoted(role)};")
             lines.append(_policy(table, role, "select", condition))
             if not role.files or table == "filing_status":

@@ -142,8 +142,10 @@ begin
             result.approved_by := session_user;
         when 'approved to filed' then
             problem := case
-                when '' in (coalesce(btrim(new.submission_id), ''), coalesce(btrim(new.certifier_name), ''), coalesce(btrim(new.certifier_title), ''))
-                    or new.filed_on is null
+                when not coalesce(
+                    new.submission_id ~ '\S' and new.certifier_name ~ '\S' and new.certifier_title ~ '\S' and new.filed_on is not null,
+                    false
+                )
                     then 'lacks something: expected submission id, day of submission, certifier''s name and title'
                 when greatest(length(new.submission_id), length(new.certifier_name), length(new.certifier_title)) > 200
                     then 'has a text of over 200 characters: expected submission id, certifier''s name and title'
@@ -159,19 +161,19 @@ begin
             result.filed_at := clock_timestamp();
             result.filed_by := session_user;
             result.filed_on := new.filed_on;
-            result.submission_id := btrim(new.submission_id);
-            result.certifier_name := btrim(new.certifier_name);
-            result.certifier_title := btrim(new.certifier_title);
+            result.submission_id := btrim(new.submission_id, E' \t\r\n');
+            result.certifier_name := btrim(new.certifier_name, E' \t\r\n');
+            result.certifier_title := btrim(new.certifier_title, E' \t\r\n');
         when 'draft to superseded', 'validated to superseded', 'approved to superseded', 'filed to superseded' then
             problem := case
-                when coalesce(btrim(new.superseded_reason), '') = '' or length(new.superseded_reason) > 4000
+                when coalesce(new.superseded_reason, '') !~ '\S' or length(new.superseded_reason) > 4000
                     then 'needs a reason to be superseded, of at most 4000 characters'
                 when old.package_number + 1 = regulatory.next_package_number(old.report_type, old.provider_id, old.period_end)
                     then 'is the newest of its period: generate the one that takes its place first'
             end;
             result.superseded_at := clock_timestamp();
             result.superseded_by := session_user;
-            result.superseded_reason := btrim(new.superseded_reason);
+            result.superseded_reason := btrim(new.superseded_reason, E' \t\r\n');
         else
             problem := format('is %s: it cannot become %s', old.state, new.state);
     end case;
@@ -245,10 +247,10 @@ begin
     if package.validation -> (new.finding_number - 1) ->> 'level' is distinct from 'warning' or new.finding_number < 1 then
         raise exception 'finding % of package % is no warning', new.finding_number, new.package_id using errcode = '22023';
     end if;
-    if coalesce(btrim(new.explanation), '') = '' or length(new.explanation) > 4000 then
+    if coalesce(new.explanation, '') !~ '\S' or length(new.explanation) > 4000 then
         raise exception 'a warning is acknowledged with a text of 1 to 4000 characters' using errcode = '22023';
     end if;
-    new.explanation := btrim(new.explanation);
+    new.explanation := btrim(new.explanation, E' \t\r\n');
     new.provider_id := package.provider_id;
     new.acknowledged_at := clock_timestamp();
     new.acknowledged_by := session_user;

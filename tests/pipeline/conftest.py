@@ -16,10 +16,15 @@ from expectations.newest import update_every_freshness
 from ingestion.contract import contracts
 from ingestion.loader import load_feed
 from ingestion.sample import write_sample
+from orchestration.access.applying import prepare_access, protect_relations
 from orchestration.commands.run import PipelineResult, run_pipeline
 from orchestration.dbt_runner import invoke, parse_project
 from orchestration.warehouse.settings import Settings, read_settings
 from orchestration.windows import WINDOWED_FACTS
+from tests.pipeline.browsing import open_browser
+from tests.pipeline.desks import run_desk
+from tests.pipeline.packages import FILING_CONNECTION, PROVIDERS
+from tests.pipeline.people import People
 from tests.second_road.world import World, read_world
 
 UNTIL = date(2026, 9, 30)
@@ -146,3 +151,23 @@ def any_world(any_warehouse) -> World:
     """The landed files of the same operator, read by code that shares nothing with the pipeline."""
     settings = any_warehouse.settings
     return read_world(settings.landing_dir, settings.as_of, settings.reporting_time_zone)
+
+
+@pytest.fixture
+def browser(tmp_path):
+    with open_browser(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def desk(make_database, postgres_server, tmp_path_factory):
+    """A running filing desk on a database of its own, without packages yet."""
+    url = make_database()
+    assert prepare_access(url) == []
+    with psycopg.connect(url, autocommit=True) as owner:
+        protect_relations(owner)
+        owner.execute(FILING_CONNECTION)
+    people = People(url, {"provider": [PROVIDERS[0]]})
+    with run_desk(url, postgres_server.url("dagster"), tmp_path_factory.mktemp("desk"), people) as running:
+        yield running
+    people.leave()

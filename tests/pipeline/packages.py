@@ -26,6 +26,25 @@ FBS_COLUMNS = [
 ]  # fmt: skip
 STATUS = {frozenset(): "ready", frozenset({"warning"}): "ready_with_warnings"}
 
+# As packages write it: which connections a row counts, or why some are left out.
+FILING_CONNECTION = """
+    create table regulatory.filing_connection (
+        package_id bigint, provider_id uuid, file text, row_number bigint, left_out_reason text, service_id uuid,
+        plan_id uuid, customer_id uuid, connections bigint, tract_source text
+    );
+    grant select on regulatory.filing_connection to compliance
+"""
+_CONNECTIONS = """
+    insert into regulatory.filing_connection
+    select %(package)s, %(provider)s::uuid, 'fbs.csv', line, null, gen_random_uuid(), gen_random_uuid(),
+        gen_random_uuid(), case member when 1 then 2 else 1 end, 'block_geoid'
+    from generate_series(1, %(rows)s) as line, generate_series(1, line + 2) as member
+    union all
+    select %(package)s, %(provider)s::uuid, 'fbs.csv', null, reason, gen_random_uuid(), gen_random_uuid(),
+        gen_random_uuid(), 1, null
+    from (values ('no_tract', 2), ('suspended', 5)) as left_out (reason, many), generate_series(1, many)
+"""
+
 
 @dataclass(frozen=True)
 class Package:
@@ -93,9 +112,12 @@ def register(
             "validation": Jsonb(numbered), "status": STATUS.get(levels, "incomplete"),
             "reconciliation": Jsonb([{
                 "file": "fbs.csv", "form": "fixed broadband", "in_service": in_file + 7, "in_file": in_file,
-                "left_out": left_out, "residual": 0,
+                "left_out": left_out, "residual": 0, "with_suspended": in_file + 5,
+                "rule_sets": [{"rule_set": "bdc_2022", "connections": in_file}],
             }]),
             "difference": Jsonb(difference) if difference else None, "data": Jsonb({"total_connections": in_file}),
         },
     ).fetchone()  # fmt: skip
+    if connection.execute("select to_regclass('regulatory.filing_connection') is not null").fetchone() == (True,):
+        connection.execute(_CONNECTIONS, {"package": package_id, "provider": provider, "rows": rows})
     return Package(package_id, exports / folder, digest)

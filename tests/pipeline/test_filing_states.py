@@ -15,6 +15,8 @@ def url(make_database):
     found = make_database()
     assert prepare_access(found) == []
     with psycopg.connect(found, autocommit=True) as owner:
+        # Filings are open to their people from the first moment on, before any run.
+        assert [line for line in find_drift(owner) if "regulatory" in line] == []
         protect_relations(owner)
         assert find_drift(owner) == []
     return found
@@ -104,7 +106,7 @@ def test_the_whole_way_by_two_people(fresh, ann, bob, administrator):
     refused(ann, "55000", "is validated: it cannot become validated", "validate", package)
     refused(ann, "55000", "validated by Ann: expected another person", "approve", package)
     refused(bob, "55000", "nobody acknowledged: 1, 2", "approve", package)
-    acknowledge(ann, package, 2, "  A rural tract.  ")
+    acknowledge(ann, package, 2, "  A rural tract.\r\n")
     refused(bob, "55000", r"nobody acknowledged: 1\n", "approve", package)
     acknowledge(bob, package, 1, "Typo.")
     acknowledge(bob, package, 1, "Two houses, seen.")
@@ -151,7 +153,7 @@ def test_an_error_is_never_validated(fresh, ann, pipeline):
     for number in (0, 3, -1):
         with pytest.raises(psycopg.errors.InvalidParameterValue, match="is no warning"):
             acknowledge(ann, package, number, "What?")
-    for text in ("", "  ", None, "x" * 4001):
+    for text in ("", "  ", " \r\n\t", None, "x" * 4001):
         with pytest.raises(psycopg.errors.InvalidParameterValue, match="a text of 1 to 4000"):
             acknowledge(ann, package, 1, text)
     errors = ann.execute(
@@ -190,7 +192,7 @@ def test_a_filed_package_gives_way_for_a_reason_only(fresh, ann, bob):
     step(ann, "validate", second)
     step(bob, "approve", second)
     refused(ann, "55000", "follows one that is filed: supersede that one first", "file", second, *FILED)
-    for text in ("", " ", None):
+    for text in ("", " ", "\n", None):
         with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="needs a reason"):
             ann.execute(supersede, [first.package_id, text])
     ann.execute(supersede, [first.package_id, "A tract was missing."])

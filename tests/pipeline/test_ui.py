@@ -1,86 +1,19 @@
 """Dagster's pages in a real browser: the job is there, starts from the page, and builds the warehouse."""
 
-import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
-import urllib.request
 
 import pytest
 
 from orchestration.warehouse.ports import free_port
 from orchestration.warehouse.settings import ROOT
+from tests.pipeline.browsing import call, needs_browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine: the pages are not tried"
-)
-FLAGS = [
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--no-first-run", "--window-size=1400,1000",
-]  # fmt: skip
-
-
-def call(method: str, url: str, body: object = None) -> dict:
-    request = urllib.request.Request(
-        url, None if body is None else json.dumps(body).encode(), {"Content-Type": "application/json"}, method=method
-    )
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.loads(answer.read() or b"{}")
-
-
-class Browser:
-    """A headless Chromium by the WebDriver protocol."""
-
-    def __init__(self, port: int, profile: str) -> None:
-        self._base = f"http://127.0.0.1:{port}"
-        options = {"binary": CHROMIUM, "args": [*FLAGS, f"--user-data-dir={profile}"]}
-        capabilities = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
-        self._session = (
-            f"{self._base}/session/{call('POST', f'{self._base}/session', capabilities)['value']['sessionId']}"
-        )
-
-    def open(self, url: str) -> None:
-        call("POST", f"{self._session}/url", {"url": url})
-
-    def run(self, script: str) -> object:
-        return call("POST", f"{self._session}/execute/sync", {"script": script, "args": []})["value"]
-
-    def wait_for(self, script: str, seconds: float = 60) -> object:
-        deadline = time.monotonic() + seconds
-        while not (found := self.run(script)):
-            assert time.monotonic() < deadline, f"the page never met: {script}; it shows: {self.text()[:1500]}"
-            time.sleep(0.5)
-        return found
-
-    def text(self) -> str:
-        return str(self.run("return document.body.innerText"))
-
-    def close(self) -> None:
-        call("DELETE", self._session)
-
-
-@pytest.fixture
-def browser(tmp_path):
-    port = free_port()
-    driver = subprocess.Popen([DRIVER, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for _ in range(100):
-        try:
-            call("GET", f"http://127.0.0.1:{port}/status")
-            break
-        except OSError:
-            time.sleep(0.1)
-    browser = Browser(port, str(tmp_path / "profile"))
-    yield browser
-    browser.close()
-    # Under load it may not hear; nothing of it is needed any more.
-    driver.kill()
-    driver.wait()
+pytestmark = needs_browser
 
 
 @pytest.fixture
