@@ -8,7 +8,17 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-PARTS = ("loader", "kill", "sample", "replacing", "daily", "demo", "roads", "rating")
+PARTS = (
+    "loader",
+    "kill",
+    "sample",
+    "replacing",
+    "daily",
+    "demo",
+    "roads",
+    "rating",
+    "filings",
+)
 
 
 def main() -> None:

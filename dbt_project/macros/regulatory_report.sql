@@ -48,5 +48,21 @@ begin
                 || '. Generate it with: make filings AS_OF_DATE=' || report_period_end;
     end if;
 end
-$report$
+$report$;
+revoke all on function regulatory.generate_regulatory_report(uuid, varchar, date, date) from public;
+do $grant$
+declare
+    reader text;
+begin
+    if to_regprocedure('access.wanted(regclass)') is not null then
+        for reader in
+            select role_name from access.rules inner join pg_roles on rolname = role_name where class_name = 'filings'
+        loop
+            execute format(
+                'grant execute on function regulatory.generate_regulatory_report(uuid, varchar, date, date) to %I', reader
+            );
+        end loop;
+    end if;
+end
+$grant$
 {%- endmacro %}

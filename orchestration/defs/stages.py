@@ -15,9 +15,9 @@ from orchestration.windows import WINDOWED_FACTS, facts_of
 PARENT_TAG = "telecom/parent_run"
 GUARD_PREFIX = "guard_"
 # Stages in order. Models that stand on the facts of the windows come after these.
-STAGES = ("ingest", "transform", "facts", "derived", "analytics", "marts", "filings", "access")
+STAGES = ("ingest", "transform", "facts", "derived", "analytics", "marts", "filing", "access")
 FACTS_STAGE = "facts"
-FILINGS_STAGE = "filings"
+FILINGS_STAGE = "filing"
 _MODELS = ("reference", "staging", "intermediate", "core")
 
 

@@ -60,7 +60,7 @@ _PROVIDER = """
     from core.dim_provider where provider_id::text = %s
 """
 _RULES = """
-    select rule_set, case when bool_or(rules_unread_count > 0) then null else min(read_on) end
+    select rule_set, case when bool_or(rules_unread_count > 0) then null else min(rules_read_on) end
     from regulatory.form477_rules where as_of_date = %(day)s group by 1 order by 1
 """
 _OVER = """

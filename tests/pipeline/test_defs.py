@@ -1,6 +1,6 @@
 """The names that others rely on: assets, jobs, schedules and their times."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import dagster as dg
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from expectations.suites import IDENTITY
 from ingestion.contract import contracts
 from orchestration.definitions import build_defs
+from orchestration.defs.filing_dates import FILING_DATES, newest_regular_date
 from orchestration.defs.resources import AS_OF_TAG
 from orchestration.defs.stages import STAGES, facts_selection, stage_selection
 from orchestration.defs.windowed import DAYS
@@ -21,8 +22,8 @@ def defs(tmp_path_factory):
 
 def test_jobs(defs):
     assert sorted(job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")) == [
-        "freshness", "stage_access", "stage_analytics", "stage_derived", "stage_facts", "stage_ingest", "stage_marts",
-        "stage_transform", "warehouse",
+        "filings", "freshness", "stage_access", "stage_analytics", "stage_derived", "stage_facts", "stage_filing",
+        "stage_ingest", "stage_marts", "stage_transform", "warehouse",
     ]  # fmt: skip
 
 
@@ -87,11 +88,27 @@ def test_facts_of_windows_are_partitioned_by_day_and_backfilled_in_one_run(defs)
         if key in facts:
             assert (node.partitions_def, node.backfill_policy) == (DAYS, dg.BackfillPolicy.single_run())
             assert defs.resolve_assets_def(key).op.pool == "dbt"
+        elif node.group_name == "regulatory":
+            assert node.partitions_def == FILING_DATES
         else:
             assert node.partitions_def is None
     assert (
         DAYS.get_first_partition_key() == min(contracts()[feed].earliest_event for feed in WINDOWED_FACTS).isoformat()
     )
+
+
+def test_filings_are_partitioned_by_as_of_date_in_a_job_of_their_own(defs):
+    job = defs.resolve_job_def("filings")
+    assert job.partitions_def == FILING_DATES
+    assert {node.name for node in job.nodes} == {
+        "analytics__link_redundancy", "dbt_models", "regulatory__filing_packages",
+    }  # fmt: skip
+    at = datetime(2026, 7, 1, tzinfo=UTC)
+    keys = FILING_DATES.get_partition_keys(current_time=at)
+    assert keys[:3] == ["2022-06-30", "2022-12-31", "2023-06-30"]
+    assert keys[-2:] == ["2025-12-31", "2026-06-30"]
+    assert newest_regular_date(datetime(2026, 7, 1, 4, 59, tzinfo=UTC), "America/Chicago") == date(2025, 12, 31)
+    assert newest_regular_date(datetime(2026, 7, 1, 5, tzinfo=UTC), "America/Chicago") == date(2026, 6, 30)
 
 
 def test_every_asset_belongs_to_one_stage(defs):

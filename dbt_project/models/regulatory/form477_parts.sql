@@ -3,13 +3,22 @@
 -- A service in force as an as-of date ends, by what its plan sold then: itself, or each plan of its bundle.
 with asked as ({{ filing_dates() }}),
 
-in_force as (
-    select service.*, asked.as_of_date, closing.closing_at
+zone as (
+    select distinct time_zone from {{ ref('dim_service') }}
+),
+
+closing as (
+    select
+        asked.as_of_date, zone.time_zone,
+        {{ filing_instant('asked.as_of_date', 'zone.time_zone') }} as closing_at
     from asked
-    cross join {{ ref('dim_service') }} as service
-    cross join lateral (
-        select {{ filing_instant('asked.as_of_date', 'service.time_zone') }} as closing_at
-    ) as closing
+    cross join zone
+),
+
+in_force as (
+    select service.*, closing.as_of_date, closing.closing_at
+    from closing
+    inner join {{ ref('dim_service') }} as service on service.time_zone = closing.time_zone
     where service.service_id <> {{ unknown_id() }}
         and {{ holds_at('service', 'closing.closing_at') }}
         and service.activated_at <= closing.closing_at
@@ -46,8 +55,9 @@ select
     sold.closing_at,
     sold.service_status,
     sold.service_state,
+    customer.state as customer_state,
     sold.sold_by,
-    sold.device_id,
+    device.device_type,
     sold.voice_grade_equivalents,
     (sold.connections * part.quantity)::bigint as connections,
     not sold.is_business as is_consumer,
@@ -60,8 +70,13 @@ select
     plan.speed_mbps_up,
     plan.includes_long_distance,
     plan.local_loop,
-    plan.additional_features ->> 'content' as plan_content
+    plan.additional_features ->> 'content' as plan_content,
+    md5(concat_ws('|', plan.plan_type, plan.includes::text, coalesce(plan.voice_service, '-'),
+        coalesce(device.device_type, '-'), plan.additional_features ->> 'content')) as plan_kind
 from part
 inner join sold on sold.as_of_date = part.as_of_date and sold.service_key = part.service_key
 inner join {{ ref('dim_service_plan') }} as plan
     on plan.plan_id = part.part_plan_id and {{ holds_at('plan', 'sold.closing_at') }}
+left join {{ ref('dim_device') }} as device on device.device_id = sold.device_id
+left join {{ ref('dim_customer') }} as customer
+    on customer.customer_id = sold.customer_id and {{ holds_at('customer', 'sold.closing_at') }}

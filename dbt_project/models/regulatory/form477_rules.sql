@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(filing_dates_of='as_of_date') }}
 
 -- The sets that are on and cover the date; the one that began last governs, the others are shown beside it.
 with asked as ({{ filing_dates() }}),
@@ -18,7 +18,7 @@ select
     max(rule.value) filter (where rule.rule = 'at_least_download_mbps') as at_least_download_mbps,
     max(rule.value) filter (where rule.rule = 'at_least_upload_mbps') as at_least_upload_mbps,
     coalesce(max(rule.value) filter (where rule.rule = 'suspended_counted'), 0) = 1 as is_suspended_counted,
-    min(rule.read_on) as read_on,
+    min(rule.read_on) as rules_read_on,
     count(*) filter (where rule.rule is not null and rule.read_on is null) as rules_unread_count
 from asked
 cross join form

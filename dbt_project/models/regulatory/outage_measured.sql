@@ -67,7 +67,7 @@ judged as (
 )
 
 select
-    *,
+    judged.*,
     case
         when not is_planned and outage_minutes >= minimum_minutes then concat_ws(
             ', ',
@@ -79,10 +79,13 @@ select
         )
         else ''
     end as reportable_by,
-    exists (
-        select
-        from {{ ref('dirs_events') }} as event
-        where judged.county_fips @> to_jsonb(event.county_fips)
-            and judged.known_at >= event.active_from and judged.known_at < coalesce(event.active_to, 'infinity')
-    ) as is_dirs_active
+    dirs.is_active is not null as is_dirs_active
 from judged
+left join lateral (
+    select true as is_active
+    from {{ ref('dirs_events') }} as event
+    where judged.county_fips @> to_jsonb(event.county_fips)
+        and judged.known_at >= event.active_from and judged.known_at < coalesce(event.active_to, 'infinity')
+    order by event.event_name
+    limit 1
+) as dirs on true
