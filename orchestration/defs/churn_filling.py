@@ -12,10 +12,10 @@ import pandas as pd
 import psycopg
 
 from orchestration.analytics.churn import drift, remaining_months
+from orchestration.analytics.churn_scores.bundles import Last
 from orchestration.analytics.churn_scores.retention import columns as retention_columns
 from orchestration.analytics.churn_scores.retention import members_of, retention_rows
 from orchestration.analytics.churn_scores.scoring import add_value, add_work, score_rows
-from orchestration.analytics.churn_scores.training import Last
 from orchestration.defs.churn_reading import HORIZONS, Reader, read_contacts, read_seeds, read_value
 from orchestration.defs.churn_training import no_model_reasons, trained_from
 from orchestration.defs.frames import plain_values

@@ -11,11 +11,11 @@ from datetime import date, datetime
 import pandas as pd
 import psycopg
 
-from orchestration.analytics.churn_scores.bundles import Bundle
+from orchestration.analytics.churn_scores.bundles import Bundle, Last
 from orchestration.analytics.churn_scores.departures import customer_stays, label_rows, service_stays
 from orchestration.analytics.churn_scores.features import model_features, segments_of
 from orchestration.analytics.churn_scores.rules import rule_scores
-from orchestration.analytics.churn_scores.training import Labelled, Last
+from orchestration.analytics.churn_scores.training import Labelled
 from orchestration.defs.frames import read_frame
 
 HORIZONS = (30, 60, 90)

@@ -21,7 +21,7 @@ from orchestration.analytics.churn import (
     train_segments,
 )
 from orchestration.analytics.churn.profit import ProfitParameters
-from orchestration.analytics.churn_scores.bundles import Bundle, reference_sample
+from orchestration.analytics.churn_scores.bundles import Bundle, Last, reference_sample
 
 SEED = 0
 
@@ -55,15 +55,6 @@ class Labelled:
     def horizons(self) -> list[int]:
         """In days, ascending."""
         return sorted(int(name[5:-1]) for name in self.labels.columns if name.startswith("left_"))
-
-
-@dataclass(frozen=True)
-class Last:
-    """The bundle that a segment is scored with so far."""
-
-    version: str
-    trained_to_date: date
-    bundle: Bundle
 
 
 @dataclass(frozen=True)
@@ -108,7 +99,7 @@ def evaluate(rows: Labelled, parameters: Mapping[str, float], horizon: int) -> O
         rows.features, rows.labels[f"left_{horizon}d"], rows.as_of_date,
         horizon_days=horizon, segments=rows.segment, groups=rows.customer_id, rule_score=rows.rule_score,
         test_dates_count=int(parameters["test_months"]), minimum_events=int(parameters["minimum_leavers"]),
-        profit=profit_parameters(parameters), seed=SEED,
+        profit=profit_parameters(parameters), seed=SEED, most_stayers_per_leaver=parameters["most_stayers_per_leaver"],
     )  # fmt: skip
 
 
@@ -151,6 +142,7 @@ def _fit(
     return train_segments(
         rows.features, rows.labels[name], rows.as_of_date, as_of_date=as_of_date, horizon_days=days,
         segments=rows.segment, groups=rows.customer_id, minimum_events=int(parameters["minimum_leavers"]), seed=SEED,
+        most_stayers_per_leaver=parameters["most_stayers_per_leaver"],
     )  # fmt: skip
 
 
@@ -159,7 +151,8 @@ def _non_payment(rows: Labelled, parameters: Mapping[str, float], horizon: int) 
     label = rows.labels[f"non_payment_{horizon}d"]
     if label.sum() < parameters["minimum_non_payments"]:
         return None
-    return ChurnModel.fit(rows.features, label, groups=rows.customer_id, seed=SEED)
+    return ChurnModel.fit(rows.features, label, groups=rows.customer_id, seed=SEED,
+                          most_stayers_per_leaver=parameters["most_stayers_per_leaver"])  # fmt: skip
 
 
 def _promotion(rows: Labelled, tested: OverTime, segment: str, last: Last | None) -> tuple[bool, str]:
