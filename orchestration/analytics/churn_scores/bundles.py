@@ -17,7 +17,7 @@ import pandas as pd
 
 from orchestration.analytics.churn import ChurnModel, probabilities_by_horizon
 
-REFERENCE_ROWS = 1000
+REFERENCE_ROWS, REFERENCE_DATES = 1000, 3
 
 
 @dataclass(frozen=True)
@@ -85,11 +85,13 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def reference_sample(features: pd.DataFrame, rows: int = REFERENCE_ROWS) -> pd.DataFrame:
-    """At most so many rows, evenly spread over the rows as they are ordered."""
-    if len(features) <= rows:
-        return features
-    return features.iloc[np.linspace(0, len(features) - 1, rows).astype(int)]
+def reference_sample(features: pd.DataFrame, as_of_date: pd.Series, rows: int = REFERENCE_ROWS) -> pd.DataFrame:
+    """At most so many rows, evenly spread over those of the last as-of dates: drift is what changed since the training."""
+    last = sorted(set(as_of_date))[-REFERENCE_DATES:]
+    recent = features[as_of_date.isin(last)]
+    if len(recent) <= rows:
+        return recent
+    return recent.iloc[np.linspace(0, len(recent) - 1, rows).astype(int)]
 
 
 def _kept(model: ChurnModel) -> str:

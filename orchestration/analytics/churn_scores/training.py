@@ -129,7 +129,9 @@ def train(
             found.append(Trained(segment, None, result.reason, False, result.train_rows, None, None))
             continue
         own = (rows.segment == segment) & label.notna()
-        bundle = Bundle(known, principal, non_payment, threshold, reference_sample(rows.features[own]))
+        bundle = Bundle(
+            known, principal, non_payment, threshold, reference_sample(rows.features[own], rows.as_of_date[own])
+        )
         verdict = _promotion(rows, tested, segment, last.get(segment))
         found.append(Trained(segment, bundle, verdict[1], verdict[0], result.train_rows, result.first_train_date,
                              result.last_train_date))  # fmt: skip
