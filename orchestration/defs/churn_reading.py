@@ -221,8 +221,8 @@ class Reader:
         """Everything that can be learned from, since an as-of date."""
         rows = self.rows("not feature.is_latest and feature.as_of_date >= %(from)s", **{"from": from_date})
         return Labelled(
-            self.features(rows), self.labels(rows, self.horizons), pd.to_datetime(rows["as_of_date"]), self.segments(rows),
-            rows["customer_id"].astype(str), self.rules(rows)["rule_score"],
+            self.features(rows), self.labels(rows, self.horizons), pd.to_datetime(rows["as_of_date"]),
+            self.segments(rows), rows["customer_id"].astype(str), self.rules(rows)["rule_score"],
         )  # fmt: skip
 
     def bundles(self, day: date) -> dict[str, Last]:

@@ -86,7 +86,7 @@ def sha256(content: bytes) -> str:
 
 
 def reference_sample(features: pd.DataFrame, as_of_date: pd.Series, rows: int = REFERENCE_ROWS) -> pd.DataFrame:
-    """At most so many rows, evenly spread over those of the last as-of dates: drift is what changed since the training."""
+    """At most so many rows, evenly spread over those of the last as-of dates: drift is what came after."""
     last = sorted(set(as_of_date))[-REFERENCE_DATES:]
     recent = features[as_of_date.isin(last)]
     if len(recent) <= rows:

@@ -173,6 +173,5 @@ def _promotion(rows: Labelled, tested: OverTime, segment: str, last: Last | None
         before = last.bundle.chief.predict_probability(rows.features.loc[own.index])
     except ChurnDataError as error:
         return True, f"{last.version} cannot be tried on these features: {error}"
-    groups = rows.customer_id.loc[own.index]
-    verdict = promotion(own["label"], own["probability"], before, name=last.version, groups=groups, seed=SEED)
+    verdict = promotion(own["label"], own["probability"], before, name=last.version)
     return verdict.is_promoted, verdict.reason
