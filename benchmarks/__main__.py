@@ -18,6 +18,7 @@ PARTS = (
     "roads",
     "rating",
     "filings",
+    "churn_operator",
 )
 
 

@@ -3,8 +3,6 @@
 Not here: what is read (churn_reading), the mathematics (orchestration.analytics), contracts (dbt's sources).
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from zoneinfo import ZoneInfo
 

@@ -12,25 +12,27 @@ import pandas as pd
 import psycopg
 
 from orchestration.analytics.churn import drift, remaining_months
+from orchestration.analytics.churn_scores.bundles import Last
 from orchestration.analytics.churn_scores.retention import columns as retention_columns
 from orchestration.analytics.churn_scores.retention import members_of, retention_rows
 from orchestration.analytics.churn_scores.scoring import add_value, add_work, score_rows
-from orchestration.analytics.churn_scores.training import Last
 from orchestration.defs.churn_reading import HORIZONS, Reader, read_contacts, read_seeds, read_value
 from orchestration.defs.churn_training import no_model_reasons, trained_from
 from orchestration.defs.frames import plain_values
 from orchestration.defs.replacing import replace_rows
 
 RETENTION_VERSION = "1"
+NO_MODEL = "no model has taken over; analytics.trained_models says why"
 DAYS_A_MONTH = 30.4375
 _SCORED = (
-    "segment", "churn_probability", *(f"churn_probability_{days}d" for days in HORIZONS), "non_payment_probability",
-    "risk_factors", "confidence_score", "rule_score", "rule_level", "is_high_risk", "is_rule_fallback",
+    "segment", "churn_probability", "non_payment_probability", "risk_factors", "confidence_score",
+    "rule_score", "rule_level", "is_high_risk", "is_rule_fallback",
     "fallback_reason", "model_version",
 )  # fmt: skip
 _BELONGING = ("customer_id", "as_of_date", "provider_id", "zone_id")
 CUSTOMER_COLUMNS = (
-    *_BELONGING, *_SCORED, "churn_risk_level", "intervention_recommendations", "expected_lifetime_value_impact",
+    *_BELONGING, *_SCORED, *(f"churn_probability_{days}d" for days in HORIZONS), "churn_risk_level",
+    "intervention_recommendations", "expected_lifetime_value_impact",
     "monthly_margin_amount_reporting", "expected_remaining_months", "value_basis", "is_in_retention_queue",
     "retention_queue_rank", "last_contacted_at", "crm_churn_risk_score",
 )  # fmt: skip
@@ -77,9 +79,9 @@ def _scores(reader: Reader, day: date) -> tuple[pd.DataFrame, pd.DataFrame, dict
                         **{"from": trained_from(reader, day)})  # fmt: skip
     missing = sorted(set(segment) - set(bundles))
     few = no_model_reasons(reader, light) if len(light) else {}
-    reasons = {name: few.get(name, "no model was trained") for name in missing}
+    reasons = {name: few.get(name, NO_MODEL) for name in missing}
     features = reader.features(rows)
-    scores = score_rows(features, segment, reader.rules(rows), bundles, reasons, reader.seeds.words, HORIZONS,
+    scores = score_rows(features, segment, reader.rules(rows), bundles, reasons, reader.seeds.words, reader.horizons,
                         int(reader.seeds.parameters["factors_shown"]))  # fmt: skip
     return rows, scores, reasons, _drifted(features, segment, bundles, reader.seeds.parameters)
 

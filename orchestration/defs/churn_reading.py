@@ -5,17 +5,18 @@ Not here: what is computed (orchestration.analytics.churn_scores), what is writt
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import pandas as pd
 import psycopg
 
-from orchestration.analytics.churn_scores.bundles import Bundle
+from orchestration.analytics.churn_scores.bundles import Bundle, Last
 from orchestration.analytics.churn_scores.departures import customer_stays, label_rows, service_stays
 from orchestration.analytics.churn_scores.features import model_features, segments_of
 from orchestration.analytics.churn_scores.rules import rule_scores
-from orchestration.analytics.churn_scores.training import Labelled, Last
+from orchestration.analytics.churn_scores.training import Labelled
 from orchestration.defs.frames import read_frame
 
 HORIZONS = (30, 60, 90)
@@ -204,17 +205,24 @@ class Reader:
         stays = service_stays(services, departures, silent_days or self.seeds.silent_days)
         return stays if self.entity == "service" else customer_stays(stays, self.seeds.reconnection_days)
 
-    def labels(self, rows: pd.DataFrame, silent_days: int | None = None) -> pd.DataFrame:
+    def labels(
+        self, rows: pd.DataFrame, horizons: Sequence[int] = HORIZONS, silent_days: int | None = None
+    ) -> pd.DataFrame:
         """Who of the rows left within each horizon."""
         days = silent_days or self.seeds.silent_days
-        return label_rows(rows, self.stays(days), self.id, HORIZONS, pd.Timestamp(self.as_of), days)
+        return label_rows(rows, self.stays(days), self.id, horizons, pd.Timestamp(self.as_of), days)
+
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        """Those that are scored: of services the principal one, since each costs a model per segment."""
+        return HORIZONS if self.entity == "customer" else (int(self.seeds.parameters["principal_horizon_days"]),)
 
     def labelled(self, from_date: date) -> Labelled:
         """Everything that can be learned from, since an as-of date."""
         rows = self.rows("not feature.is_latest and feature.as_of_date >= %(from)s", **{"from": from_date})
         return Labelled(
-            self.features(rows), self.labels(rows), pd.to_datetime(rows["as_of_date"]), self.segments(rows),
-            rows["customer_id"].astype(str), self.rules(rows)["rule_score"],
+            self.features(rows), self.labels(rows, self.horizons), pd.to_datetime(rows["as_of_date"]),
+            self.segments(rows), rows["customer_id"].astype(str), self.rules(rows)["rule_score"],
         )  # fmt: skip
 
     def bundles(self, day: date) -> dict[str, Last]:

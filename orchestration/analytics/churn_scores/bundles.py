@@ -5,17 +5,19 @@ Not here: a single model (orchestration.analytics.churn), where bundles are stor
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 import numpy as np
 import pandas as pd
 
 from orchestration.analytics.churn import ChurnModel, probabilities_by_horizon
 
-REFERENCE_ROWS = 1000
+REFERENCE_ROWS, REFERENCE_DATES = 1000, 3
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,9 @@ class Bundle:
     def to_bytes(self) -> bytes:
         """JSON; the same bundle gives the same bytes."""
         content = {
-            "models": {str(days): _loaded(model) for days, model in sorted(self.models.items())},
+            "models": {str(days): _kept(model) for days, model in sorted(self.models.items())},
             "principal": self.principal,
-            "non_payment": _loaded(self.non_payment) if self.non_payment else None,
+            "non_payment": _kept(self.non_payment) if self.non_payment else None,
             "high_risk_threshold": self.high_risk_threshold,
             "reference": {name: [_plain(v) for v in values] for name, values in self.reference.items()},
         }
@@ -69,24 +71,35 @@ class Bundle:
         )
 
 
+@dataclass(frozen=True)
+class Last:
+    """The bundle that a segment is scored with so far."""
+
+    version: str
+    trained_to_date: date
+    bundle: Bundle
+
+
 def sha256(content: bytes) -> str:
     """In hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 
-def reference_sample(features: pd.DataFrame, rows: int = REFERENCE_ROWS) -> pd.DataFrame:
-    """At most so many rows, evenly spread over the rows as they are ordered."""
-    if len(features) <= rows:
-        return features
-    return features.iloc[np.linspace(0, len(features) - 1, rows).astype(int)]
+def reference_sample(features: pd.DataFrame, as_of_date: pd.Series, rows: int = REFERENCE_ROWS) -> pd.DataFrame:
+    """At most so many rows, evenly spread over those of the last as-of dates: drift is what came after."""
+    last = sorted(set(as_of_date))[-REFERENCE_DATES:]
+    recent = features[as_of_date.isin(last)]
+    if len(recent) <= rows:
+        return recent
+    return recent.iloc[np.linspace(0, len(recent) - 1, rows).astype(int)]
 
 
-def _loaded(model: ChurnModel) -> object:
-    return json.loads(model.to_bytes())
+def _kept(model: ChurnModel) -> str:
+    return base64.b64encode(model.to_bytes()).decode()
 
 
-def _model(content: object) -> ChurnModel:
-    return ChurnModel.from_bytes(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
+def _model(content: str) -> ChurnModel:
+    return ChurnModel.from_bytes(base64.b64decode(content))
 
 
 def _plain(value: object) -> object:

@@ -96,8 +96,8 @@ def label_rows(
         silent_days: after how many days a silence counts.
 
     Returns:
-        On the index of rows, per horizon h `left_<h>d` and `non_payment_<h>d`: 1, 0, or NaN where it cannot be said: the
-        horizon is not over, the departure within it has another reason, a prepaid one's silence would not have
+        On the index of rows, per horizon h `left_<h>d` and `non_payment_<h>d`: 1, 0, or NaN where it cannot be said:
+        the horizon is not over, the departure within it has another reason, a prepaid one's silence would not have
         shown yet, or was known before. A silence that had begun but could not be known at the as-of instant counts as
         leaving.
     """

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from orchestration.analytics.churn_scores.bundles import Last
 from orchestration.analytics.churn_scores.levels import interventions, queue_ranks, risk_levels
-from orchestration.analytics.churn_scores.training import Last
 from orchestration.analytics.churn_scores.words import RAISES, raising_factors, risk_factors
 
 RULES_VERSION = "rules-1"
@@ -96,7 +96,7 @@ def add_value(scores: pd.DataFrame, value: pd.DataFrame) -> pd.DataFrame:
         The scores with those columns rounded, value_basis (bills, stored_lifetime_value or null) and
         expected_lifetime_value_impact: probability x monthly margin x remaining months, or x the stored value.
     """
-    own = (value["monthly_margin"] * value["expected_remaining_months"]).astype(float)
+    own = value["monthly_margin"].astype(float) * value["expected_remaining_months"].astype(float)
     stored = value["stored_lifetime_value"].astype(float)
     basis = np.select([own.notna(), stored.notna()], [BILLS, STORED], "")
     impact = (scores["churn_probability"] * own.fillna(stored)).round(2)

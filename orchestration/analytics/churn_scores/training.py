@@ -21,7 +21,7 @@ from orchestration.analytics.churn import (
     train_segments,
 )
 from orchestration.analytics.churn.profit import ProfitParameters
-from orchestration.analytics.churn_scores.bundles import Bundle, reference_sample
+from orchestration.analytics.churn_scores.bundles import Bundle, Last, reference_sample
 
 SEED = 0
 
@@ -55,15 +55,6 @@ class Labelled:
     def horizons(self) -> list[int]:
         """In days, ascending."""
         return sorted(int(name[5:-1]) for name in self.labels.columns if name.startswith("left_"))
-
-
-@dataclass(frozen=True)
-class Last:
-    """The bundle that a segment is scored with so far."""
-
-    version: str
-    trained_to_date: date
-    bundle: Bundle
 
 
 @dataclass(frozen=True)
@@ -108,7 +99,7 @@ def evaluate(rows: Labelled, parameters: Mapping[str, float], horizon: int) -> O
         rows.features, rows.labels[f"left_{horizon}d"], rows.as_of_date,
         horizon_days=horizon, segments=rows.segment, groups=rows.customer_id, rule_score=rows.rule_score,
         test_dates_count=int(parameters["test_months"]), minimum_events=int(parameters["minimum_leavers"]),
-        profit=profit_parameters(parameters), seed=SEED,
+        profit=profit_parameters(parameters), seed=SEED, most_stayers_per_leaver=parameters["most_stayers_per_leaver"],
     )  # fmt: skip
 
 
@@ -138,7 +129,9 @@ def train(
             found.append(Trained(segment, None, result.reason, False, result.train_rows, None, None))
             continue
         own = (rows.segment == segment) & label.notna()
-        bundle = Bundle(known, principal, non_payment, threshold, reference_sample(rows.features[own]))
+        bundle = Bundle(
+            known, principal, non_payment, threshold, reference_sample(rows.features[own], rows.as_of_date[own])
+        )
         verdict = _promotion(rows, tested, segment, last.get(segment))
         found.append(Trained(segment, bundle, verdict[1], verdict[0], result.train_rows, result.first_train_date,
                              result.last_train_date))  # fmt: skip
@@ -151,6 +144,7 @@ def _fit(
     return train_segments(
         rows.features, rows.labels[name], rows.as_of_date, as_of_date=as_of_date, horizon_days=days,
         segments=rows.segment, groups=rows.customer_id, minimum_events=int(parameters["minimum_leavers"]), seed=SEED,
+        most_stayers_per_leaver=parameters["most_stayers_per_leaver"],
     )  # fmt: skip
 
 
@@ -159,7 +153,8 @@ def _non_payment(rows: Labelled, parameters: Mapping[str, float], horizon: int) 
     label = rows.labels[f"non_payment_{horizon}d"]
     if label.sum() < parameters["minimum_non_payments"]:
         return None
-    return ChurnModel.fit(rows.features, label, groups=rows.customer_id, seed=SEED)
+    return ChurnModel.fit(rows.features, label, groups=rows.customer_id, seed=SEED,
+                          most_stayers_per_leaver=parameters["most_stayers_per_leaver"])  # fmt: skip
 
 
 def _promotion(rows: Labelled, tested: OverTime, segment: str, last: Last | None) -> tuple[bool, str]:
@@ -178,6 +173,5 @@ def _promotion(rows: Labelled, tested: OverTime, segment: str, last: Last | None
         before = last.bundle.chief.predict_probability(rows.features.loc[own.index])
     except ChurnDataError as error:
         return True, f"{last.version} cannot be tried on these features: {error}"
-    groups = rows.customer_id.loc[own.index]
-    verdict = promotion(own["label"], own["probability"], before, name=last.version, groups=groups, seed=SEED)
+    verdict = promotion(own["label"], own["probability"], before, name=last.version)
     return verdict.is_promoted, verdict.reason
