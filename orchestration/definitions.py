@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from orchestration.defs.analytics import provider_daily_summary
+from orchestration.defs.capacity import capacity_forecasts
 from orchestration.defs.dbt import Translator, build_dbt_assets, parsed_project
 from orchestration.defs.freshness import build_freshness_job, build_hourly_schedule, build_overdue_checks, published_on
 from orchestration.defs.geography import topology_risk, zone_coverage
@@ -30,7 +31,15 @@ def build_defs(
     warehouse = WarehouseResource(overrides=dict(overrides or {}))
     dbt_models = build_dbt_assets(parsed_project(warehouse), Translator())
     base = dg.Definitions(
-        assets=[*feed_assets(), dbt_models, provider_daily_summary, topology_risk, zone_coverage, access_relations],
+        assets=[
+            *feed_assets(),
+            dbt_models,
+            provider_daily_summary,
+            topology_risk,
+            zone_coverage,
+            capacity_forecasts,
+            access_relations,
+        ],
         asset_checks=guards(),
         resources={"warehouse": warehouse},
         executor=dg.in_process_executor,
