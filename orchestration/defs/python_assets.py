@@ -4,6 +4,7 @@ Not here: the assets themselves; those of dbt and of the feeds.
 """
 
 from orchestration.defs.analytics import provider_daily_summary
+from orchestration.defs.capacity import capacity_forecasts
 from orchestration.defs.churn import CHURN_ASSETS
 from orchestration.defs.geography import topology_risk, zone_coverage
 from orchestration.defs.plans import plan_recommendations
@@ -16,6 +17,7 @@ PYTHON_ASSETS = (
     zone_coverage,
     plan_recommendations,
     *CHURN_ASSETS,
+    capacity_forecasts,
     link_redundancy_asset,
     filing_packages,
     access_relations,

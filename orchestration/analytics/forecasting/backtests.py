@@ -28,11 +28,13 @@ class BackTest:
         names: of the candidates that could be fitted, seasonal naive first.
         errors: candidates x origins x horizon, actual less forecast; NaN where nothing was observed.
         final: candidates x horizon, the forecasts from the end of the series.
+        span: steps between the first and the last origin.
     """
 
     names: tuple[str, ...]
     errors: Floats
     final: Floats
+    span: int
 
 
 def origins_of(points: int, horizon: int, season_length: int) -> list[int]:
@@ -48,7 +50,8 @@ def origins_of(points: int, horizon: int, season_length: int) -> list[int]:
     most = MOST_ORIGINS if points <= LONG else ORIGINS_OF_LONG
     if last == first:
         last = min(points - 1, first + most - 1)
-    step = max((last - first) // (most - 1), 1)
+    # Origins nearer to each other than a sixth of the horizon would tell the same twice.
+    step = max((last - first) // (most - 1), horizon // 6, 1)
     return sorted(range(last, first - 1, -step)[:most])
 
 
@@ -81,7 +84,8 @@ def back_test(
             names.append(candidate.name)
             errors.append(actual - said[:-1])
             final.append(said[-1])
-    return BackTest(tuple(names), np.array(errors), np.array(final))
+    span = origins[-1] - origins[0] if origins else 0
+    return BackTest(tuple(names), np.array(errors), np.array(final), span)
 
 
 def _said(candidate: Candidate, y: Floats, origins: list[int], horizon: int) -> Floats | None:

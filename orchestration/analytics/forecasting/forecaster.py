@@ -30,6 +30,7 @@ class _Forecast:
     series: Series
     choice: Choice
     horizon: int
+    span: int
 
 
 def forecast(
@@ -72,7 +73,7 @@ def forecast(
     own = read_series(series, season_length)
     tests = _back_tests(own, horizon, season_length, methods)
     found = [
-        _Forecast(one, choose(test), horizon + one.trailing) if test else None
+        _Forecast(one, choose(test), horizon + one.trailing, test.span) if test else None
         for one, test in zip(own, tests, strict=True)
     ]
     present = [one for one in found if one]
@@ -116,7 +117,7 @@ def _back_tested(one: Series, horizon: int, season_length: int, methods: Collect
         return None
     if one.observed.sum() < LEAST_POINTS:
         last = np.full((1, horizon), one.values[-1])
-        return BackTest(("naive",), np.empty((1, 0, horizon)), last)
+        return BackTest(("naive",), np.empty((1, 0, horizon)), last, 0)
     return back_test(one.values, one.observed, horizon, season_length, methods)
 
 
@@ -128,6 +129,7 @@ def _widths(found: Sequence[_Forecast], levels: Sequence[float]) -> list[Widths]
         steps = [found[place].series.values for place in own]
         spans = widths(
             [found[place].choice.errors for place in own],
+            [found[place].span for place in own],
             [float(np.abs(np.diff(values)).mean()) if len(values) > 1 else 0.0 for values in steps],
             [len(values) for values in steps],
             levels,

@@ -13,8 +13,13 @@ import numpy as np
 from orchestration.analytics.forecasting.candidates import Floats
 
 CONFORMAL, FROM_DIFFERENCES, NONE = "conformal", "differences", "none"
-# So many errors are needed for a quantile near the end of a distribution, from so many origins for a series' scale.
-LEAST_ERRORS, LEAST_ORIGINS = 25, 3
+# So many errors of all series are needed for a quantile near the end of a distribution; for a series' own mean error
+# so many, from so many origins.
+LEAST_ERRORS, LEAST_OWN_ERRORS, LEAST_ORIGINS = 25, 8, 3
+# Errors at origins nearer than a horizon overlap, so that a series' mean error is drawn from the very errors that it
+# is to judge. Half widths grow by so much for each share over the other by which horizons are fewer than the origins
+# span; fitted to public monthly series (docs/capacity.md).
+_OVERLAP_SLOPE, _OVERLAP_FREE = 0.4, 0.3
 # Origins that the quantiles of a heavy-tailed distribution stand for, while there are few of one's own.
 _PRIOR_ORIGINS, _PRIOR_FREEDOM = 10, 8
 # From so many series on each step ahead has its own mean error; with fewer it is a power of the step.
@@ -30,7 +35,12 @@ class Widths:
 
 
 def widths(
-    errors: Sequence[Floats], differences: Sequence[float], points: Sequence[int], levels: Sequence[float], horizon: int
+    errors: Sequence[Floats],
+    spans: Sequence[float],
+    differences: Sequence[float],
+    points: Sequence[int],
+    levels: Sequence[float],
+    horizon: int,
 ) -> list[Widths]:
     """The half widths of every series.
 
@@ -41,15 +51,17 @@ def widths(
 
     Args:
         errors: per series origins x horizon, NaN where nothing was observed.
+        spans: per series the steps between its first and its last origin.
         differences: per series the mean absolute difference of neighbours.
         points: per series how many values it has.
         levels: in percent, as 80.
         horizon: steps ahead.
     """
-    usable = [
-        own.shape[0] >= LEAST_ORIGINS and np.isfinite(own).sum() >= LEAST_ERRORS and np.nanmean(np.abs(own)) > 0
-        for own in errors
+    is_many = sum(int(np.isfinite(own).sum()) for own in errors) >= LEAST_ERRORS
+    tested = [
+        is_many and own.shape[0] >= LEAST_ORIGINS and np.isfinite(own).sum() >= LEAST_OWN_ERRORS for own in errors
     ]
+    usable = [is_tested and np.nanmean(np.abs(own)) > 0 for is_tested, own in zip(tested, errors, strict=True)]
     kept = [np.abs(own) for own, is_usable in zip(errors, usable, strict=True) if is_usable]
     shape = _shape(kept, horizon)
     scales = [np.nanmean(own / shape) for own in kept]
@@ -61,10 +73,11 @@ def widths(
     relative = np.median([scale / step for scale, step in zip(scales, moved, strict=True) if step > 0] or [np.nan])
     own_scales = iter(scales)
     found = []
-    for is_usable, own, step, count in zip(usable, errors, differences, points, strict=True):
+    for is_usable, is_tested, span, step, count in zip(usable, tested, spans, differences, points, strict=True):
         if is_usable:
-            found.append(Widths(np.outer(quantiles, shape) * next(own_scales), CONFORMAL))
-        elif own.shape[0] >= LEAST_ORIGINS and np.isfinite(own).sum() >= LEAST_ERRORS:
+            wider = 1 + _OVERLAP_SLOPE * max(1 / (1 + span / horizon) - _OVERLAP_FREE, 0.0)
+            found.append(Widths(np.outer(quantiles, shape) * next(own_scales) * wider, CONFORMAL))
+        elif is_tested:
             # Never wrong so far, as a constant is.
             found.append(Widths(np.zeros((len(levels), horizon)), CONFORMAL))
         elif np.isfinite(relative) and count > 1:
@@ -85,7 +98,8 @@ def _shape(kept: Sequence[Floats], horizon: int) -> Floats:
     if len(kept) < _SERIES_FOR_SHAPE or len(known) < horizon:
         steps = np.arange(1, horizon + 1)
         power = np.polyfit(np.log(steps[known]), np.log(means[known]), 1)[0] if len(known) > 1 else 0.0
-        means = steps ** float(np.clip(power, 0.0, 1.0))
+        # Steps that no origin has seen grow no faster than a random walk's.
+        means = steps ** float(np.clip(power, 0.0, 1.0 if len(known) == horizon else 0.5))
     shape: Floats = means / means.mean()
     return shape
 
