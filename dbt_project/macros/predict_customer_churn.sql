@@ -46,18 +46,5 @@ end
 $predict$;
 comment on function analytics.predict_customer_churn(uuid) is
     'The newest churn score of a customer: probability, level, factors, interventions, expected loss, confidence.';
-revoke all on function analytics.predict_customer_churn(uuid) from public;
-do $grant$
-declare
-    reader text;
-begin
-    if to_regprocedure('access.wanted(regclass)') is not null then
-        for reader in
-            select role_name from access.rules inner join pg_roles on rolname = role_name where class_name = 'churn'
-        loop
-            execute format('grant execute on function analytics.predict_customer_churn(uuid) to %I', reader);
-        end loop;
-    end if;
-end
-$grant$
+{{ let_readers_call('analytics.predict_customer_churn(uuid)', 'churn') }}
 {%- endmacro %}

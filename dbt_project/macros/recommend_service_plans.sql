@@ -35,19 +35,5 @@ begin
     end if;
 end
 $recommend$;
-revoke all on function analytics.recommend_service_plans(uuid) from public;
-do $grant$
-declare
-    reader text;
-begin
-    if to_regprocedure('access.wanted(regclass)') is not null then
-        for reader in
-            select distinct rules.role_name from access.rules inner join pg_roles on rolname = rules.role_name
-            where rules.class_name = 'plan_advice'
-        loop
-            execute format('grant execute on function analytics.recommend_service_plans(uuid) to %I', reader);
-        end loop;
-    end if;
-end
-$grant$
+{{ let_readers_call('analytics.recommend_service_plans(uuid)', 'plan_advice') }}
 {%- endmacro %}

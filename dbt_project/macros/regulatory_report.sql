@@ -49,20 +49,5 @@ begin
     end if;
 end
 $report$;
-revoke all on function regulatory.generate_regulatory_report(uuid, varchar, date, date) from public;
-do $grant$
-declare
-    reader text;
-begin
-    if to_regprocedure('access.wanted(regclass)') is not null then
-        for reader in
-            select role_name from access.rules inner join pg_roles on rolname = role_name where class_name = 'filings'
-        loop
-            execute format(
-                'grant execute on function regulatory.generate_regulatory_report(uuid, varchar, date, date) to %I', reader
-            );
-        end loop;
-    end if;
-end
-$grant$
+{{ let_readers_call('regulatory.generate_regulatory_report(uuid, varchar, date, date)', 'filings') }}
 {%- endmacro %}

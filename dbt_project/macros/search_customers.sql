@@ -33,19 +33,5 @@ begin
     insert into audit.access_log (what, reason, rows_read) values ('core.search_customers', reason, found);
 end
 $search$;
-revoke all on function core.search_customers(text, text, integer) from public;
-do $grant$
-declare
-    reader text;
-begin
-    if to_regprocedure('access.wanted(regclass)') is not null then
-        for reader in
-            select role_name from access.rules inner join pg_roles on rolname = role_name
-            where class_name = 'customer_names' and row_filter <> 'customer'
-        loop
-            execute format('grant execute on function core.search_customers(text, text, integer) to %I', reader);
-        end loop;
-    end if;
-end
-$grant$
+{{ let_readers_call('core.search_customers(text, text, integer)', 'customer_names', ['customer']) }}
 {%- endmacro %}
