@@ -446,12 +446,8 @@ def test_sums_do_where_no_rule_looks_at_single_records(tariff, rows):
 
 @pytest.mark.parametrize("units", [10**9, 10**16])
 def test_sums_on_both_sides_of_what_int64_can_hold(units):
-    tariff = plan(
-        data_allowance_gb="0.0000001",
-        rating_rules={
-            "data": {"price_per": 2**40, "tiers": [{"up_to": 10**6, "unit_price": 3}, {"unit_price": "0.777"}]}
-        },
-    )
+    tiers = [{"up_to": 10**6, "unit_price": 3}, {"unit_price": "0.777"}]
+    tariff = plan(data_allowance_gb="0.0000001", rating_rules={"data": {"price_per": 2**20, "tiers": tiers}})
     rule = tariff.kinds["data"].rule
     assert _Scaled.of(rule, tariff.kinds["data"].allowance, 2).fits(units) is (units == 10**9)
     rows = [(cell, 0, 0, units + cell, 0, 0) for cell in range(5)]
