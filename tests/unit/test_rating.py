@@ -33,6 +33,7 @@ from orchestration.analytics.rating import (
     tariff_from,
     usage_costs,
 )
+from orchestration.analytics.rating.fast import _Scaled
 from orchestration.analytics.rating.tariff import GB_BYTES, KINDS
 from orchestration.analytics.rating.usage_price import kind_prices, rule_price
 
@@ -441,6 +442,16 @@ def test_sums_do_where_no_rule_looks_at_single_records(tariff, rows):
     table = table_of(columns)
     table.records = np.array([value[1] for value in summed.values()], dtype=np.int64)
     assert usage_costs(table, tariff).amount.tolist() == usage_costs(table_of(rows), tariff).amount.tolist()
+
+
+@pytest.mark.parametrize("units", [10**9, 10**16])
+def test_sums_on_both_sides_of_what_int64_can_hold(units):
+    tiers = [{"up_to": 10**6, "unit_price": 3}, {"unit_price": "0.777"}]
+    tariff = plan(data_allowance_gb="0.0000001", rating_rules={"data": {"price_per": 2**20, "tiers": tiers}})
+    rule = tariff.kinds["data"].rule
+    assert _Scaled.of(rule, tariff.kinds["data"].allowance, 2).fits(units) is (units == 10**9)
+    rows = [(cell, 0, 0, units + cell, 0, 0) for cell in range(5)]
+    assert usage_costs(table_of(rows), tariff).amount.tolist() == [cost for cost, _ in cost_by_cell(rows, tariff)]
 
 
 def test_an_amount_that_no_bill_has_is_an_error():
