@@ -196,6 +196,7 @@ def explanations(package: Package, said: list[dict[str, Any]]) -> bytes:
 
 
 def files_of(package: Package) -> list[dict[str, Any]]:
-    """The package's files with bytes, rows and SHA-256, manifest.json last."""
-    listed = [dict(one) for one in package.row["manifest"]["files"]]
-    return [*listed, {"name": MANIFEST, "sha256": package.row["manifest_sha256"], "bytes": None, "rows": None}]
+    """The package's files with bytes, rows and SHA-256 as the manifest has them, manifest.json last."""
+    names = ("name", "sha256", "bytes", "rows")
+    last = {"name": MANIFEST, "sha256": package.row["manifest_sha256"]}
+    return [{name: one.get(name) for name in names} for one in [*package.row["manifest"]["files"], last]]
