@@ -69,7 +69,7 @@ _CONNECTIONS = """
 
 _OPENS = """
     select exists (
-        select from regulatory.filing_connection where package_id = %s and file = %s and row_number is not null
+        select from regulatory.filing_connection where package_id = %s and file = %s
     ) as is_so
 """
 
@@ -166,7 +166,7 @@ def read_connections(
 
 
 def opens_connections(connection: psycopg.Connection, package: Package, file: str) -> bool:
-    """Whether the rows of a file count connections at all."""
+    """Whether a file speaks of connections at all."""
     may_read = _may_read(connection, "regulatory.filing_connection")
     return may_read and bool(_ask(connection, _OPENS, [package.package_id, file])[0]["is_so"])
 
