@@ -82,6 +82,7 @@ def show(request: Request, session: Session, connection: psycopg.Connection, pac
         "warnings_count": len(warnings), "open_count": sum(one["finding_number"] not in texts for one in warnings),
         "number": number, "per_page": per_page, "due": deadline and date.fromisoformat(deadline), "problem": "",
         "numbers": reading.read_numbers(connection, package), "given": {},
+        "linked": {name for name in package.files.names if reading.opens_connections(connection, package, name)},
     }  # fmt: skip
     return render(request, "package.html", session=session, **{**values, **more})
 

@@ -69,7 +69,7 @@ _CONNECTIONS = """
 
 _OPENS = """
     select exists (
-        select from regulatory.filing_connection where package_id = %s and file = %s and row_number is not null
+        select from regulatory.filing_connection where package_id = %s and file = %s
     ) as is_so
 """
 
@@ -166,7 +166,7 @@ def read_connections(
 
 
 def opens_connections(connection: psycopg.Connection, package: Package, file: str) -> bool:
-    """Whether the rows of a file count connections at all."""
+    """Whether a file speaks of connections at all."""
     may_read = _may_read(connection, "regulatory.filing_connection")
     return may_read and bool(_ask(connection, _OPENS, [package.package_id, file])[0]["is_so"])
 
@@ -196,6 +196,7 @@ def explanations(package: Package, said: list[dict[str, Any]]) -> bytes:
 
 
 def files_of(package: Package) -> list[dict[str, Any]]:
-    """The package's files with bytes, rows and SHA-256, manifest.json last."""
-    listed = [dict(one) for one in package.row["manifest"]["files"]]
-    return [*listed, {"name": MANIFEST, "sha256": package.row["manifest_sha256"], "bytes": None, "rows": None}]
+    """The package's files with bytes, rows and SHA-256 as the manifest has them, manifest.json last."""
+    names = ("name", "sha256", "bytes", "rows")
+    last = {"name": MANIFEST, "sha256": package.row["manifest_sha256"]}
+    return [{name: one.get(name) for name in names} for one in [*package.row["manifest"]["files"], last]]

@@ -7,6 +7,7 @@ import zipfile
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from orchestration.__main__ import main
 from orchestration.commands.demo import COMPLIANCE, write_compliance_logins
@@ -14,7 +15,7 @@ from orchestration.desk.sessions import IDLE_SECONDS, LONGEST_SECONDS, MOST_SESS
 from orchestration.desk.signing_in import NotLetInError, connect, where
 from orchestration.warehouse.settings import read_settings
 from tests.pipeline.desks import Client, run_desk
-from tests.pipeline.packages import ERROR, PROVIDERS, WARNING, fbs_rows, register
+from tests.pipeline.packages import ERROR, PROVIDERS, WARNING, fbs_rows, register, write_package
 
 SQL = "'; drop table regulatory.packages; --"
 EVERYTHING = (
@@ -325,6 +326,25 @@ def test_downloads_are_the_files_and_are_written_down(desk, ann, packages):
         (f"filings: package {package.package_id} fbs.csv left out: suspended", 5),
     ]
     assert all(row[2].startswith("filing desk; 127.0.0.1") for row in found)
+
+
+def test_a_package_that_says_little_has_a_page(desk, ann):
+    content, digest = write_package(desk.exports / "plain" / "p" / "1", {"fbs.csv": fbs_rows(2), "a.txt": b"x"})
+    little = {"files": [{key: one[key] for key in ("name", "sha256")} for one in content["files"]]}
+    with psycopg.connect(desk.url, autocommit=True) as pipeline:
+        (package_id,) = pipeline.execute(
+            "select regulatory.register_package('plain', %s, '2026-01-01', '2026-06-30', %s, %s, %s, %s, null,"
+            " 'ready_with_warnings', 'plain/p/1', 'test')",
+            [
+                PROVIDERS[0], Jsonb(little), digest,
+                Jsonb([{"finding_number": 1, "level": "warning", "message": "Something is odd."}]),
+                Jsonb([{"in_service": 1, "in_file": 1, "residual": 0}]),
+            ],
+        ).fetchone()  # fmt: skip
+    text = ann.get(f"/packages/{package_id}").text
+    for part in ("plain", "2026-01-01 to 2026-06-30", "Something is odd.", "nothing is missing", "a.txt"):
+        assert part in text
+    assert "no due date" in ann.get("/").text
 
 
 def test_an_altered_file_is_noticed_and_stops_every_step(desk, ann, fresh, refusing):

@@ -385,7 +385,20 @@ def test_installing_again_changes_nothing_and_takes_added_rights_away(url, admin
     assert administrator.execute(query).fetchall() == before
     assert protect_relations(pipeline) == []
     assert find_drift(pipeline) == []
-    # What others build beside them stays theirs.
-    pipeline.execute("create table regulatory.form as select 1 as provider_id")
+
+
+def test_rows_behind_a_filing_are_the_owners_and_changes_by_hand_are_written_down(pipeline, administrator):
+    pipeline.execute("create table regulatory.form (tract text primary key, provider_id uuid, total_connections int)")
     protect_relations(pipeline)
+    pipeline.execute("insert into regulatory.form values ('01001020100', gen_random_uuid(), 3)")
+    pipeline.execute("update regulatory.form set total_connections = 4")
+    pipeline.execute("select set_config('warehouse.run_id', 'a run', false)")
+    pipeline.execute("update regulatory.form set total_connections = 5")
+    found = administrator.execute(
+        "select operation, record_id, new_values ->> 'total_connections', data_sensitivity from audit.audit_log"
+        " where table_name = 'regulatory.form' order by changed_at"
+    ).fetchall()
+    assert found == [
+        ("INSERT", "01001020100", "3", "restricted"), ("UPDATE", "01001020100", "4", "restricted"),
+    ]  # fmt: skip
     pipeline.execute("drop table regulatory.form")
