@@ -81,6 +81,8 @@ def generate_packages(
         newest_regular_date,
     )
     from orchestration.defs.regulatory import JOB_NAME
+    from orchestration.defs.stages import logger_config
+    from orchestration.terminal import TerminalHandler, terminal_logger
 
     chosen = day or newest_regular_date(settings.as_of_at(), settings.reporting_time_zone)
     start = period_start.isoformat() if period_start else None
@@ -91,9 +93,9 @@ def generate_packages(
             f"as of {chosen}: nothing is known of that day yet; the last day that is over is {last} (AS_OF)"
         )
     with dg.DagsterInstance.get() as instance:
-        definitions = build_defs(overrides_of(settings, warehouse))
+        definitions = build_defs(overrides_of(settings, warehouse), {"terminal": terminal_logger(TerminalHandler())})
         result = definitions.resolve_job_def(JOB_NAME).execute_in_process(
-            instance=instance, raise_on_error=False, tags=tags
+            instance=instance, raise_on_error=False, tags=tags, run_config=logger_config(definitions)
         )
     if not result.success:
         said = [
