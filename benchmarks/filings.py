@@ -23,6 +23,7 @@ from orchestration.access.audit import begin_run
 from orchestration.dbt_runner import invoke, parse_project
 from orchestration.regulatory.generating import generate
 from orchestration.regulatory.tracts import load_shipped
+from orchestration.windows import WINDOWED_FACTS
 
 CONNECTIONS = 1_000_000
 DAY = date(2026, 6, 30)
@@ -51,7 +52,7 @@ def _dbt(url: str, *arguments: str) -> float:
     begun = time.perf_counter()
     project = parse_project(BENCH_FOLDER / "dbt", url.rpartition("/")[2])
     variables: dict[str, object] = {
-        "as_of": AS_OF.isoformat(), "windows": {}, "filing_dates": [DAY.isoformat()],
+        "as_of": AS_OF.isoformat(), "windows": dict.fromkeys(WINDOWED_FACTS, "all"), "filing_dates": [DAY.isoformat()],
     }  # fmt: skip
     problems = [event["info"]["msg"] for event in invoke(project, url, list(arguments), variables)
                 if event["info"]["name"] in ("RunResultError", "RunResultFailure")]  # fmt: skip
@@ -82,7 +83,7 @@ def measure() -> Measured:
             create_raw_tables(connection)
         prepare_access(url)
         _dbt(url, "seed", "--select", *_SEEDS)
-        _dbt(url, "run", "--empty", "--select", "+path:models/regulatory", "--exclude", "path:models/regulatory")
+        _dbt(url, "run", "--select", "+path:models/regulatory", "--exclude", "path:models/regulatory")
         with psycopg.connect(url) as connection:
             connection.execute("set role none")
             load_shipped(connection)

@@ -65,7 +65,7 @@ def _print_layers(console: Console, connection: psycopg.Connection) -> None:
     for name, query in LAYERS.items():
         (rows,) = connection.execute(query.encode()).fetchone() or (0,)
         table.add_row(name, "", f"{rows:,}")
-    for schema in ("reference", "core", "analytics", "dashboards"):
+    for schema in ("reference", "core", "analytics", "dashboards", "regulatory"):
         tables = connection.execute(
             "select tablename from pg_tables where schemaname = %s order by 1", [schema]
         ).fetchall()

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import date
+import uuid
+from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import psycopg
 
-from orchestration.commands.run import overrides_of, set_environment
+from orchestration.access.audit import begin_run
+from orchestration.commands.run import overrides_of, problem_of, set_environment
 from orchestration.regulatory.content import REPORT_TYPES
 from orchestration.regulatory.differences import file_changes
 from orchestration.regulatory.file_checks import check_file
@@ -21,7 +25,7 @@ from orchestration.regulatory.gathering import read_known
 from orchestration.regulatory.layouts import FilingError, layout_of, layouts
 from orchestration.regulatory.package_files import PackageFiles
 from orchestration.regulatory.tracts import load_shipped
-from orchestration.warehouse.connection import WarehouseError, open_warehouse
+from orchestration.warehouse.connection import Warehouse, WarehouseError, open_warehouse
 from orchestration.warehouse.settings import Settings, read_settings
 
 _PACKAGES = """
@@ -29,6 +33,7 @@ _PACKAGES = """
         package_number, state, compliance_status, manifest ->> 'due_date', folder, manifest, manifest_sha256
     from regulatory.packages
 """
+_FAILURES = ("RunResultError", "RunResultFailure")
 _STATES = "select distinct state_fips from reference.state_codes order by 1"
 
 
@@ -59,49 +64,56 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def generate_packages(
-    settings: Settings, day: date | None = None, provider: str | None = None, report: str | None = None,
-    period_start: date | None = None,
-) -> str:  # fmt: skip
-    """Runs the job `filings` in this process; what it says of each package.
+@dataclass(frozen=True)
+class Choice:
+    """What to generate: as of which day, of whom (None: everybody), which report (None: all), from when."""
+
+    day: date
+    provider: str | None = None
+    report: str | None = None
+    period_start: date | None = None
+
+
+def generate_packages(settings: Settings, choice: Choice) -> str:
+    """Builds the marts of a date and the packages; a line for each.
+
+    A June 30 or December 31 is a partition of the job `filings`, which is run in this process; any other date is
+    none, and is built without Dagster.
 
     Raises:
-        FilingError: the run failed; the message is its own.
+        FilingError: it failed, or nothing is known of the day yet.
     """
+    last = newest_day(settings)
+    if choice.day > last:
+        raise FilingError(
+            f"as of {choice.day}: nothing is known of that day yet; the last that is over is {last} (AS_OF)"
+        )
+    from orchestration.defs.filing_dates import is_regular
+
     warehouse = open_warehouse(settings)
+    return (_run_job if is_regular(choice.day) else _build_directly)(settings, warehouse, choice)
+
+
+def _run_job(settings: Settings, warehouse: Warehouse, choice: Choice) -> str:
     set_environment(settings, warehouse)
     import dagster as dg
 
     from orchestration.definitions import build_defs
-    from orchestration.defs.filing_dates import (
-        PERIOD_START_TAG,
-        PROVIDER_TAG,
-        REPORT_TAG,
-        date_tags,
-        newest_regular_date,
-    )
+    from orchestration.defs.filing_dates import PERIOD_START_TAG, PROVIDER_TAG, REPORT_TAG, date_tags
     from orchestration.defs.regulatory import JOB_NAME
+    from orchestration.defs.stages import logger_config
+    from orchestration.terminal import TerminalHandler, terminal_logger
 
-    chosen = day or newest_regular_date(settings.as_of_at(), settings.reporting_time_zone)
-    start = period_start.isoformat() if period_start else None
-    tags = date_tags(chosen, **{PROVIDER_TAG: provider, REPORT_TAG: report, PERIOD_START_TAG: start})
-    last = newest_day(settings)
-    if chosen > last:
-        raise FilingError(
-            f"as of {chosen}: nothing is known of that day yet; the last day that is over is {last} (AS_OF)"
-        )
+    start = choice.period_start.isoformat() if choice.period_start else None
+    more = {PROVIDER_TAG: choice.provider, REPORT_TAG: choice.report, PERIOD_START_TAG: start}
     with dg.DagsterInstance.get() as instance:
-        definitions = build_defs(overrides_of(settings, warehouse))
+        definitions = build_defs(overrides_of(settings, warehouse), {"terminal": terminal_logger(TerminalHandler())})
         result = definitions.resolve_job_def(JOB_NAME).execute_in_process(
-            instance=instance, raise_on_error=False, tags=tags
-        )
-    if not result.success:
-        said = [
-            (event.step_failure_data.user_failure_data and event.step_failure_data.user_failure_data.description)
-            or (event.step_failure_data.error.message.strip() if event.step_failure_data.error else "failed")
-            for event in result.all_events if event.is_step_failure
-        ]  # fmt: skip
-        raise FilingError("; ".join(said) or f"the run {result.run_id} failed; see the Dagster UI")
+            instance=instance, raise_on_error=False, tags=date_tags(choice.day, more),
+            run_config=logger_config(definitions),
+        )  # fmt: skip
+    if problem := problem_of(result):
+        raise FilingError(problem)
     made = [
         event.step_materialization_data.materialization.metadata["made"].value
         for event in result.get_asset_materialization_events()
@@ -110,11 +122,36 @@ def generate_packages(
     return "\n".join(str(one) for one in made)
 
 
+def _build_directly(settings: Settings, warehouse: Warehouse, choice: Choice) -> str:
+    from orchestration.dbt_runner import invoke, parse_project
+    from orchestration.defs.regulatory import fill_redundancy, generate_packages_of, table_of
+
+    run_id = f"filings {uuid.uuid4()}"
+    with psycopg.connect(warehouse.url) as connection:
+        begin_run(connection, run_id)
+        fill_redundancy(connection, choice.day)
+        connection.commit()
+        project = parse_project(settings.warehouse_folder / "dbt", connection.info.dbname)
+        variables: dict[str, object] = {
+            "as_of": settings.as_of_at().isoformat(), "reporting_time_zone": settings.reporting_time_zone,
+            "reporting_currency": settings.reporting_currency, "run_id": run_id,
+            "filing_dates": [choice.day.isoformat()],
+            "filing_period_start": choice.period_start.isoformat() if choice.period_start else "",
+        }  # fmt: skip
+        arguments = ["build", "--select", "path:models/regulatory", "--exclude-resource-type", "unit_test"]
+        events = list(invoke(project, warehouse.url, arguments, variables))
+        if said := [one["info"]["msg"] for one in events if one["info"]["name"] in _FAILURES]:
+            raise FilingError(" ".join(said))
+        chosen = [choice.provider] if choice.provider else None
+        reports = [choice.report] if choice.report else REPORT_TYPES
+        as_of = settings.as_of_at()
+        return table_of(generate_packages_of(
+            connection, settings.exports_dir, choice.day, as_of, chosen, reports, choice.period_start
+        ))  # fmt: skip
+
+
 def newest_day(settings: Settings) -> date:
     """The last day that is over at AS_OF in the reporting time zone."""
-    from datetime import timedelta
-    from zoneinfo import ZoneInfo
-
     return settings.as_of_at().astimezone(ZoneInfo(settings.reporting_time_zone)).date() - timedelta(days=1)
 
 
@@ -185,9 +222,12 @@ def _diff(connection: psycopg.Connection, settings: Settings, before: int, after
 
 def main(arguments: list[str]) -> int:
     """`python -m orchestration filings generate | validate | list | diff`."""
+    from orchestration.defs.filing_dates import newest_regular_date
+
     given, settings = _parser().parse_args(arguments), read_settings()
     if given.command == "generate":
-        print(generate_packages(settings, given.as_of, given.provider, given.report, given.period_start))
+        day = given.as_of or newest_regular_date(settings.as_of_at(), settings.reporting_time_zone)
+        print(generate_packages(settings, Choice(day, given.provider, given.report, given.period_start)))
         return 0
     with psycopg.connect(open_warehouse(settings).url) as connection:
         if connection.execute("select to_regclass('regulatory.packages') is null").fetchone() == (True,):

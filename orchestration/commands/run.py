@@ -56,7 +56,8 @@ def overrides_of(settings: Settings, warehouse: Warehouse) -> dict[str, str]:
     return values | ({"AS_OF": settings.as_of.isoformat()} if settings.as_of else {})
 
 
-def _problem(result: dg.ExecuteInProcessResult) -> str | None:
+def problem_of(result: dg.ExecuteInProcessResult) -> str | None:
+    """What went wrong in a run, in the words of its steps; None if nothing did."""
     if result.success:
         return None
     said = []
@@ -99,7 +100,7 @@ def run_pipeline(settings: Settings, cadence: str | None = None) -> PipelineResu
             run_config=logger_config(definitions),
             tags={CADENCE_TAG: cadence} if cadence else {},
         )
-    return PipelineResult(result.run_id, _problem(result), handler.seconds)
+    return PipelineResult(result.run_id, problem_of(result), handler.seconds)
 
 
 def main(arguments: list[str]) -> int:

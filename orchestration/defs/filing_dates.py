@@ -11,8 +11,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-# Of a run for a date that is no partition, or with a choice of what is packaged.
-DATE_TAG = "telecom/filing_date"
+# Of a run with a choice of what is packaged.
 PERIOD_START_TAG = "telecom/filing_period_start"
 PROVIDER_TAG = "telecom/filing_provider"
 REPORT_TAG = "telecom/filing_report_type"
@@ -39,12 +38,12 @@ def newest_regular_date(as_of: datetime, time_zone: str) -> date:
 
 
 def dates_of_run(tags: Mapping[str, str]) -> list[str]:
-    """The as-of dates of a run, by its tag or its partitions.
+    """The as-of dates of a run, by its partitions.
 
     Raises:
         dg.Failure: nothing says for which date.
     """
-    if day := tags.get(DATE_TAG) or tags.get(PARTITION_TAG):
+    if day := tags.get(PARTITION_TAG):
         return [day]
     first, last = (tags.get(name) for name in _RANGE_TAGS)
     if first and last:
@@ -56,7 +55,6 @@ def dates_of_run(tags: Mapping[str, str]) -> list[str]:
     )
 
 
-def date_tags(day: date, **more: str | None) -> dict[str, str]:
-    """The tags of a run for a date: its partition where it is one."""
-    tags = {PARTITION_TAG if is_regular(day) else DATE_TAG: day.isoformat()}
-    return tags | {name: value for name, value in more.items() if value}
+def date_tags(day: date, more: Mapping[str, str | None] | None = None) -> dict[str, str]:
+    """The tags of a run for a date that is a partition, and those of `more` that have a value."""
+    return {PARTITION_TAG: day.isoformat()} | {name: value for name, value in (more or {}).items() if value}

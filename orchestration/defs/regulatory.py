@@ -3,6 +3,7 @@
 Not here: the marts (dbt), what is in a package (orchestration.regulatory), states after draft.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 
@@ -101,8 +102,6 @@ def filing_packages(context: dg.AssetExecutionContext, warehouse: WarehouseResou
     as_of, made = warehouse.as_of(dict(tags)), list[tuple[Filing, Generated]]()
     with psycopg.connect(warehouse.url) as connection:
         begin_run(connection, context.run.run_id)
-        load_shipped(connection)
-        connection.commit()
         for day in dates_of_run(tags):
             try:
                 made += _generate(connection, settings.exports_dir, date.fromisoformat(day), as_of, dict(tags))
@@ -111,7 +110,7 @@ def filing_packages(context: dg.AssetExecutionContext, warehouse: WarehouseResou
     for filing, result in made:
         said = f"package {result.number} is {'new' if result.is_new else 'the same as before'}"
         context.log.info(f"{filing.provider.name}, {filing.report_type}, {filing.period_end}: {said}, {result.status}")
-    return dg.MaterializeResult(metadata={"packages": len(made), "made": dg.MetadataValue.md(_table(made))})
+    return dg.MaterializeResult(metadata={"packages": len(made), "made": dg.MetadataValue.md(table_of(made))})
 
 
 filing_packages = filing_packages.with_attributes(backfill_policy=dg.BackfillPolicy.single_run())
@@ -120,14 +119,25 @@ filing_packages = filing_packages.with_attributes(backfill_policy=dg.BackfillPol
 def _generate(
     connection: psycopg.Connection, exports: Path, day: date, as_of: datetime, tags: dict[str, str]
 ) -> list[tuple[Filing, Generated]]:
-    chosen = [tags[PROVIDER_TAG]] if PROVIDER_TAG in tags else [identity for identity, _ in providers(connection)]
+    chosen = [tags[PROVIDER_TAG]] if PROVIDER_TAG in tags else None
     reports = [tags[REPORT_TAG]] if REPORT_TAG in tags else list(REPORT_TYPES)
     start = date.fromisoformat(tags[PERIOD_START_TAG]) if PERIOD_START_TAG in tags else None
+    return generate_packages_of(connection, exports, day, as_of, chosen, reports, start)
+
+
+def generate_packages_of(
+    connection: psycopg.Connection, exports: Path, day: date, as_of: datetime, chosen: Sequence[str] | None,
+    reports: Sequence[str], period_start: date | None,
+) -> list[tuple[Filing, Generated]]:  # fmt: skip
+    """The packages of the chosen providers (None: all), from the marts as they are."""
+    load_shipped(connection)
+    provider_ids = chosen or [identity for identity, _ in providers(connection)]
     connection.commit()
-    return generate_all(connection, exports, day, as_of, code_version(ROOT), chosen, reports, start)
+    return generate_all(connection, exports, day, as_of, code_version(ROOT), provider_ids, reports, period_start)
 
 
-def _table(made: list[tuple[Filing, Generated]]) -> str:
+def table_of(made: Sequence[tuple[Filing, Generated]]) -> str:
+    """The packages as a Markdown table."""
     head = (
         "| provider | report | as of | number | new | status | errors | warnings |\n|---|---|---|---|---|---|---|---|"
     )

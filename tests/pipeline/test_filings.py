@@ -3,13 +3,14 @@
 import csv
 import json
 import os
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from orchestration.commands.filings import main
+from orchestration.commands.filings import Choice, generate_packages, main
 from orchestration.regulatory.content import REPORT_TYPES
 from orchestration.regulatory.layouts import FilingError
 from orchestration.regulatory.package_files import PackageFiles
@@ -268,3 +269,23 @@ def test_a_file_of_somebody_else_is_checked(built_warehouse, tmp_path, monkeypat
     number = listed.split()[0]
     assert main(["validate", number]) == 0
     assert main(["diff", number, number]) == 0
+
+
+def test_any_other_date_keeps_those_that_were_filed(built_warehouse, filings, providers, tmp_path):
+    kept = "select count(*), sum(connections) from regulatory.form477_connections where as_of_date = %s"
+    before = filings.ask(kept, DAY)
+    settings = replace(
+        built_warehouse.settings, warehouse_url=filings.url, exports_dir=filings.exports, warehouse_folder=tmp_path
+    )
+    odd = date(2026, 8, 15)
+    said = generate_packages(settings, Choice(odd, providers["Magnolia Connect"], "fcc_form477"))
+    assert "| Magnolia Connect | fcc_form477 | 2026-08-15 | 1 | yes | ready_with_warnings | 0 |" in said
+    assert filings.ask(kept, DAY) == before
+    assert filings.ask(kept, odd)[0][0] > 0
+    ((findings, due),) = filings.ask(
+        "select validation, manifest ->> 'due_date' from regulatory.packages where period_end = %s", odd
+    )
+    assert "not_regular_date" in {one["check"] for one in findings}
+    assert due == "2027-03-01"
+    with pytest.raises(FilingError, match="nothing is known of that day yet; the last that is over is 2026-09-30"):
+        generate_packages(settings, Choice(date(2026, 10, 1)))

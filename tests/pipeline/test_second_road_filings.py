@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from tests.second_road.filing_blocks import availability_rows, block_rows, outage_measures
 from tests.second_road.filings import Filings, filing_dates
 
 MARTS = {
@@ -66,3 +67,33 @@ def test_what_is_left_out_and_the_residual(any_warehouse, recounted):
             whole[file, provider] = whole.get((file, provider), 0) + n
         assert {(FORMS[form], provider): n for form, provider, n in in_service} == whole
         assert Decimal(sum(whole.values())) > 0
+
+
+def test_blocks_and_locations(any_warehouse, any_world, recounted):
+    for day in _days(any_warehouse, recounted):
+        found = any_warehouse.ask(
+            "select provider_id::text, block_geoid, brand_name, block_technology_code, is_consumer_offered,"
+            " max_advertised_download_mbps, max_advertised_upload_mbps, is_business_offered"
+            " from regulatory.census_block_deployment where as_of_date = %s", day,
+        )  # fmt: skip
+        assert set(found) == block_rows(any_world, day)
+        found = any_warehouse.ask(
+            "select provider_id::text, location_id, availability_technology_code, brand_name,"
+            " max_advertised_download_mbps, max_advertised_upload_mbps, is_low_latency, business_residential_code"
+            " from regulatory.bdc_availability where as_of_date = %s", day,
+        )  # fmt: skip
+        assert set(found) == availability_rows(any_world, day)
+        assert len(found) > 100
+
+
+def test_outages_of_the_period(any_warehouse, any_world, recounted):
+    for day in _days(any_warehouse, recounted):
+        found = any_warehouse.ask(
+            "select provider_id::text, total_outages, major_outages, average_restoration_hours::float8,"
+            " coalesce(lost_customer_minutes, 0)::float8 from regulatory.emergency_readiness where as_of_date = %s",
+            day,
+        )  # fmt: skip
+        expected = outage_measures(any_world, day)
+        assert {row[0] for row in found} == set(expected)
+        for provider, *figures in found:
+            assert figures == pytest.approx(list(expected[provider]), rel=1e-5, abs=1e-3)

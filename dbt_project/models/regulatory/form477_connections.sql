@@ -11,7 +11,7 @@ with judged as (
             partition by line.as_of_date, line.provider_id, line.customer_id
         ) as has_internet
     from {{ ref('form477_judged') }} as line
-    where line.is_governing
+    where line.is_governing and line.as_of_date in ({{ filing_dates() }})
 )
 
 select
