@@ -164,6 +164,11 @@ def run() -> None:
         is_kept = (FOLDER / f"seed_{seed}.json").exists()
         if is_kept or time.perf_counter() - begun < BUDGET_SECONDS:
             found[seed] = measure(seed)
+    write(found)
+
+
+def write(found: dict[int, dict[str, object]]) -> None:
+    """The page's section; it says which seeds are missing."""
     missing = [seed for seed in SEEDS if seed not in found]
     more = f" Not measured yet: seeds {', '.join(map(str, missing))}; run the part again." if missing else ""
     said = (

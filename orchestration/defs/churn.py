@@ -23,8 +23,11 @@ MODELS, SCORES, SERVICE_SCORES, RETENTION = (
     dg.AssetKey(["analytics", name])
     for name in ("churn_models", "churn_scores", "churn_scores_service", "retention_results")
 )
-_FEATURES = [["core", name] for name in ("feature_customer", "feature_service", "fct_service_departure", "dim_service",
-                                         "dim_service_plan")]  # fmt: skip
+_FEATURES = [
+    *(["core", name] for name in ("feature_customer", "feature_service", "fct_service_departure", "dim_service",
+                                  "dim_service_plan")),
+    ["intermediate", "int_usage__provider_days"],
+]  # fmt: skip
 _SEEDS = [["reference", name] for name in ("churn_parameters", "churn_rules", "churn_segments", "churn_silences",
                                            "customer_classes", "kpi_parameters")]  # fmt: skip
 _WORDS = [["reference", "churn_factors"], ["reference", "churn_interventions"]]

@@ -16,7 +16,7 @@ from orchestration.analytics.churn_scores.bundles import Last
 from orchestration.analytics.churn_scores.retention import columns as retention_columns
 from orchestration.analytics.churn_scores.retention import members_of, retention_rows
 from orchestration.analytics.churn_scores.scoring import add_value, add_work, score_rows
-from orchestration.defs.churn_reading import HORIZONS, Reader, read_contacts, read_seeds, read_value
+from orchestration.defs.churn_reading import HORIZONS, PAST, Reader, read_contacts, read_seeds, read_value
 from orchestration.defs.churn_training import no_model_reasons, trained_from
 from orchestration.defs.frames import plain_values
 from orchestration.defs.replacing import replace_rows
@@ -75,8 +75,7 @@ def _scores(reader: Reader, day: date) -> tuple[pd.DataFrame, pd.DataFrame, dict
     if rows.empty:
         return rows, pd.DataFrame(), {}, []
     bundles, segment = reader.bundles(day), reader.segments(rows)
-    light = reader.rows("not feature.is_latest and feature.as_of_date >= %(from)s", is_light=True,
-                        **{"from": trained_from(reader, day)})  # fmt: skip
+    light = reader.rows(PAST, {"from": trained_from(reader, day)}, is_light=True)
     missing = sorted(set(segment) - set(bundles))
     few = no_model_reasons(reader, light) if len(light) else {}
     reasons = {name: few.get(name, NO_MODEL) for name in missing}
@@ -112,8 +111,8 @@ def _drifted(
 def _remaining_months(reader: Reader, rows: pd.DataFrame, segment: pd.Series) -> pd.Series:
     """How long each customer is expected to stay, from how long all customers since the features began have stayed."""
     whole = reader.rows("true", is_light=True)
-    of_customer = pd.concat([whole.assign(segment=reader.segments(whole)), rows.assign(segment=segment)])
-    of_customer = of_customer.drop_duplicates("customer_id", keep="last").set_index("customer_id")["segment"]
+    both = pd.concat([whole.assign(segment=reader.segments(whole)), rows.assign(segment=segment)])
+    of_customer = both.drop_duplicates("customer_id", keep="last").set_index("customer_id")["segment"]
     first = pd.Timestamp(whole["as_of_at"].min())
     stays = reader.stays()
     stays = stays[stays["customer_id"].isin(of_customer.index)]
@@ -142,13 +141,18 @@ def fill_retention(connection: psycopg.Connection, as_of: datetime, day: date, c
     """The results of every campaign by AS_OF."""
     members = members_of(read_contacts(connection, as_of, currency))
     seeds = read_seeds(connection)
-    labels = pd.DataFrame(index=members.index, columns=[f"left_{days}d" for days in HORIZONS], dtype=float)
+    parts = [pd.DataFrame(columns=[f"left_{days}d" for days in HORIZONS], dtype=float)]
     for entity in ("service", "customer"):
         reader = Reader(connection, entity, as_of, seeds)
         is_own = members["service_id"].notna() == (entity == "service")
-        own = members[is_own].assign(as_of_at=members["contacted_at"], usage_from_at=None, usage_to_at=None)
-        if len(own):
-            labels.loc[own.index] = reader.labels(own)[list(labels.columns)]
+        if is_own.any():
+            own = (
+                members[is_own]
+                .rename(columns={"contacted_at": "as_of_at"})
+                .assign(usage_from_at=None, usage_to_at=None)
+            )
+            parts.append(reader.labels(own)[list(parts[0].columns)])
+    labels = pd.concat(parts).reindex(members.index)
     rows = [[*row, day, RETENTION_VERSION] for row in retention_rows(members, labels, HORIZONS)]
     names = (*retention_columns(HORIZONS), "as_of_date", "model_version")
     changed, removed = replace_rows(connection, "analytics.retention_results", names, rows)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import pandas as pd
 import psycopg
@@ -20,6 +21,7 @@ from orchestration.analytics.churn_scores.training import Labelled
 from orchestration.defs.frames import read_frame
 
 HORIZONS = (30, 60, 90)
+PAST = "not feature.is_latest and feature.as_of_date >= %(from)s"
 # Before any usage came nothing is known of a prepaid service's silence.
 _PREPAID = """
     select service.service_id,
@@ -116,8 +118,8 @@ class Seeds:
 
     parameters: dict[str, float]
     rules: pd.DataFrame
-    words: dict[str, dict[str, object]]
-    catalogue: list[dict[str, object]]
+    words: dict[str, dict[str, Any]]
+    catalogue: list[dict[str, Any]]
     segments: dict[str, str]
     classes: dict[str, str]
     silences: tuple[int, ...]
@@ -132,13 +134,14 @@ def read_seeds(connection: psycopg.Connection) -> Seeds:
         KeyError: a parameter is missing from its seed.
     """
 
-    def rows(table: str) -> list[dict[str, object]]:
-        return read_frame(connection, f"select * from reference.{table} order by 1").to_dict("records")
+    def rows(table: str) -> list[dict[str, Any]]:
+        found = read_frame(connection, f"select * from reference.{table} order by 1").to_dict("records")
+        return [{str(name): value for name, value in row.items()} for row in found]
 
-    silences = {int(row["silent_days"]): bool(row["is_leaving"]) for row in rows("churn_silences")}  # type: ignore[call-overload]
-    settings = {str(row["parameter"]): float(row["value"]) for row in rows("kpi_parameters")}  # type: ignore[arg-type]
+    silences = {int(row["silent_days"]): bool(row["is_leaving"]) for row in rows("churn_silences")}
+    settings = {str(row["parameter"]): float(row["value"]) for row in rows("kpi_parameters")}
     return Seeds(
-        {str(row["parameter"]): float(row["value"]) for row in rows("churn_parameters")},  # type: ignore[arg-type]
+        {str(row["parameter"]): float(row["value"]) for row in rows("churn_parameters")},
         read_frame(connection, "select * from reference.churn_rules order by factor"),
         {str(row["feature"]): row for row in rows("churn_factors")},
         rows("churn_interventions"),
@@ -169,7 +172,7 @@ class Reader:
         """What the names of the entity's models begin with."""
         return f"churn_{self.entity}_"
 
-    def rows(self, condition: str, *, is_light: bool = False, **values: object) -> pd.DataFrame:
+    def rows(self, condition: str, values: dict[str, object] | None = None, *, is_light: bool = False) -> pd.DataFrame:
         """Feature rows with what their labels and rules need; light ones without the features."""
         rule_features = sorted(set(self.seeds.rules["feature"]))
         names = ["customer_type"] if self.entity == "customer" else ["customer_id"]
@@ -180,7 +183,7 @@ class Reader:
         of_customer = "" if is_light else ", ".join([*wanted, ""])
         columns = light if is_light else "*"
         query = _ROWS[self.entity].format(columns=columns, condition=condition, of_customer=of_customer)
-        return read_frame(self.connection, query, values or None)
+        return read_frame(self.connection, query, values)
 
     def segments(self, rows: pd.DataFrame) -> pd.Series:
         """Each row's segment."""
@@ -219,7 +222,7 @@ class Reader:
 
     def labelled(self, from_date: date) -> Labelled:
         """Everything that can be learned from, since an as-of date."""
-        rows = self.rows("not feature.is_latest and feature.as_of_date >= %(from)s", **{"from": from_date})
+        rows = self.rows(PAST, {"from": from_date})
         return Labelled(
             self.features(rows), self.labels(rows, self.horizons), pd.to_datetime(rows["as_of_date"]),
             self.segments(rows), rows["customer_id"].astype(str), self.rules(rows)["rule_score"],

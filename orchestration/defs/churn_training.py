@@ -22,7 +22,7 @@ from orchestration.analytics.churn_scores.training import (
     leavers_by_segment,
     train,
 )
-from orchestration.defs.churn_reading import Reader
+from orchestration.defs.churn_reading import PAST, Reader
 from orchestration.defs.frames import Chart, plain_values
 from orchestration.defs.replacing import replace_rows
 
@@ -69,8 +69,7 @@ def trained_from(reader: Reader, day: date) -> date:
 
 def fill_models(reader: Reader, day: date) -> Fitted:
     """Trains the entity's models if another month of leavers is known since; writes them and their evaluations."""
-    light = reader.rows("not feature.is_latest and feature.as_of_date >= %(from)s", is_light=True,
-                        **{"from": trained_from(reader, day)})  # fmt: skip
+    light = reader.rows(PAST, {"from": trained_from(reader, day)}, is_light=True)
     known = light[reader.labels(light)[principal_label(reader)].notna()]
     reasons = no_model_reasons(reader, light)
     segments = set(reader.segments(light))

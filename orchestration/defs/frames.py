@@ -40,7 +40,7 @@ def picture(chart: Chart, description: str) -> dg.MetadataValue:
 
 def plain_values(frame: pd.DataFrame, columns: Sequence[str]) -> list[list[object]]:
     """The frame's rows as PostgreSQL takes them: null for nothing known, whole counts, lists and objects as JSON."""
-    parts = []
+    parts: list[list[object]] = []
     for name in columns:
         values = frame[name]
         if values.map(lambda value: isinstance(value, list | dict)).any():

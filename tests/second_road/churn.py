@@ -73,7 +73,7 @@ def rule_score(features: dict) -> float:
 
 
 def campaign_counts(world: World, days: int) -> dict[str, list[int]]:
-    """Per campaign (and all): treated, of them left, held out, of them left, by so many days after the first contact."""
+    """Per campaign (and all): treated, of them left, held out, of them left, so many days after the first contact."""
     members: dict[tuple, list[dict]] = defaultdict(list)
     for contact in world.feeds["campaign_contacts"].newest():
         if contact["contacted_at"] < world.as_of:

@@ -1,3 +1,4 @@
+{%- set reporting_time_zone = "'" ~ var('reporting_time_zone') ~ "'" -%}
 -- One row per as-of date, customer in service and service that tickets before it are about (null: about none). What
 -- came after the as-of instant, a resolution or a rating with it, is not known yet.
 select
@@ -6,7 +7,7 @@ select
     ticket.service_id,
     count(*) filter (where ticket.created_at >= customer.as_of_at - interval '2160 hours') as tickets_90d,
     count(*) filter (
-        where ticket.created_at >= {{ day_start("(customer.as_of_date - interval '6 months')::date", "'" ~ var('reporting_time_zone') ~ "'") }}
+        where ticket.created_at >= {{ day_start("(customer.as_of_date - interval '6 months')::date", reporting_time_zone) }}
     ) as tickets_6m,
     count(*) filter (where ticket.resolved_at is null or ticket.resolved_at >= customer.as_of_at) as open_tickets,
     sum(ticket.customer_satisfaction_rating) filter (

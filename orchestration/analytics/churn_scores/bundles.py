@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from orchestration.analytics.churn import ChurnModel, probabilities_by_horizon
+from orchestration.analytics.churn_scores.words import plain_value
 
 REFERENCE_ROWS, REFERENCE_DATES = 1000, 3
 
@@ -54,7 +55,7 @@ class Bundle:
             "principal": self.principal,
             "non_payment": _kept(self.non_payment) if self.non_payment else None,
             "high_risk_threshold": self.high_risk_threshold,
-            "reference": {name: [_plain(v) for v in values] for name, values in self.reference.items()},
+            "reference": {name: [plain_value(v) for v in values] for name, values in self.reference.items()},
         }
         return json.dumps(content, sort_keys=True, allow_nan=False, separators=(",", ":")).encode()
 
@@ -100,11 +101,3 @@ def _kept(model: ChurnModel) -> str:
 
 def _model(content: str) -> ChurnModel:
     return ChurnModel.from_bytes(base64.b64decode(content))
-
-
-def _plain(value: object) -> object:
-    if value is None or (not isinstance(value, str) and pd.isna(value)):
-        return None
-    if isinstance(value, str | bool):
-        return value
-    return bool(value) if isinstance(value, np.bool_) else float(value)  # type: ignore[arg-type]

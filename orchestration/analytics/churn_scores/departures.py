@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 
 LEFT, NON_PAYMENT, SILENT = "left", "non_payment", "silent"
-_INSTANT = "datetime64[us, UTC]"
 _ROW_INSTANTS = ("as_of_at", "usage_from_at", "usage_to_at")
 _FOREVER = pd.Timestamp("2200-01-01", tz="UTC")
 
 
 def instants(values: pd.Series) -> pd.Series:
     """Whatever holds instants, as microseconds in UTC; NaT where there is none."""
-    return pd.to_datetime(values, utc=True).astype(_INSTANT)
+    found = pd.to_datetime(values, utc=True)
+    return pd.Series(found.dt.as_unit("us"), index=values.index)
 
 
 def service_stays(services: pd.DataFrame, departures: pd.DataFrame, silent_days: int) -> pd.DataFrame:
@@ -44,9 +44,9 @@ def service_stays(services: pd.DataFrame, departures: pd.DataFrame, silent_days:
     never = services.loc[~services["service_id"].isin(last["service_id"]), ["service_id", "activated_at"]]
     parts = [
         ended,
-        never.rename(columns={"activated_at": "began_at"}).assign(departed_at=pd.NaT, departure_kind=None),
+        never.rename(columns={"activated_at": "began_at"}).assign(departed_at=None, departure_kind=None),
         last[["service_id", "returned_at"]].rename(columns={"returned_at": "began_at"})
-        .assign(departed_at=pd.NaT, departure_kind=None),
+        .assign(departed_at=None, departure_kind=None),
     ]  # fmt: skip
     dated_parts = [
         part.assign(**{name: instants(part[name]) for name in ("began_at", "departed_at")}) for part in parts

@@ -6,6 +6,7 @@ Not here: scores, the catalogue (seed churn_interventions).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,8 +49,8 @@ def queue_ranks(level: pd.Series, expected_loss: pd.Series, contacted_recently: 
 
 
 def interventions(
-    catalogue: Sequence[Mapping[str, object]], level: str, factors: Sequence[str], expected_loss: float | None
-) -> list[dict[str, object]]:
+    catalogue: Sequence[Mapping[str, Any]], level: str, factors: Sequence[str], expected_loss: float | None
+) -> list[dict[str, Any]]:
     """What to do for one customer, the most gainful first.
 
     Args:
@@ -63,16 +64,19 @@ def interventions(
         loss, less the cost). Those that cost more than they save are left out, but the best one is always named; where
         the loss is not known none is left out, and the costliest come first.
     """
-    fitting = []
+    fitting: list[dict[str, Any]] = []
     for entry in catalogue:
         if RANK[str(entry["lowest_level"])] > RANK[level] or entry["factor"] not in (ANY, *factors):
             continue
-        cost, reduction = float(entry["cost"]), float(entry["expected_churn_reduction"])  # type: ignore[arg-type]
+        cost, reduction = float(entry["cost"]), float(entry["expected_churn_reduction"])
         gain = None if expected_loss is None else round(reduction * expected_loss - cost, 2)
         found = {name: entry[name] for name in ("intervention", "description", "factor")}
         fitting.append(found | {"cost": cost, "expected_gain": gain})
-    fitting.sort(
-        key=lambda one: (-(one["cost"] if one["expected_gain"] is None else one["expected_gain"]), one["intervention"])
-    )
+    fitting.sort(key=_order)
     paying = [one for one in fitting if one["expected_gain"] is None or one["expected_gain"] > 0]
     return (paying or fitting[:1])[:SHOWN]
+
+
+def _order(one: Mapping[str, Any]) -> tuple[float, str]:
+    worth = one["cost"] if one["expected_gain"] is None else one["expected_gain"]
+    return -float(worth), str(one["intervention"])

@@ -73,7 +73,7 @@ def _result(own: pd.DataFrame, left: pd.Series) -> list[object]:
     is_control, is_known = own["is_control"], left.notna()
     treated = own[~is_control & is_known]
     each = float(treated["cost"].sum()) / len(treated) if len(treated) else 0.0
-    found = retention_result(left[~is_control], left[is_control], cost_per_contact=each)
+    found = retention_result(left[~is_control], left[is_control], cost_per_contact=each, contacts_count=len(treated))
     return [
         found.treated_count, found.treated_churned, found.control_count, found.control_churned,
         _percentage(found.treated_churn), _percentage(found.control_churn), _percentage(found.churn_reduction),

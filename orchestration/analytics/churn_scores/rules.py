@@ -6,6 +6,7 @@ Not here: the weights (seed churn_rules), models.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,13 +15,14 @@ HIGH, MEDIUM, LOW = "high", "medium", "low"
 Factor = dict[str, object]
 
 
-def _points(rule: Mapping[str, object], values: pd.Series) -> pd.Series:
+def _points(rule: Mapping[Any, Any], values: pd.Series) -> pd.Series:
     """The points of one rule; a feature that is not known gives none."""
-    threshold, most = float(rule["threshold"]), float(rule["points"])  # type: ignore[arg-type]
+    threshold, most = float(rule["threshold"]), float(rule["points"])
     applies = values < threshold if rule["is_under"] else values > threshold
     if pd.isna(rule["points_per_unit"]):
-        return applies * most
-    return (values * float(rule["points_per_unit"])).clip(upper=most).where(applies, 0.0)  # type: ignore[arg-type]
+        return pd.Series(np.where(applies, most, 0.0), index=values.index)
+    each = (values * float(rule["points_per_unit"])).clip(upper=most)
+    return pd.Series(np.where(applies, each, 0.0), index=values.index)
 
 
 def rule_scores(features: pd.DataFrame, rules: pd.DataFrame, parameters: Mapping[str, float]) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from orchestration.analytics.churn import (
     ChurnDataError,
     ChurnModel,
     OverTime,
+    SegmentResult,
     evaluate_over_time,
     first_promotion,
     promotion,
@@ -46,11 +47,6 @@ class Labelled:
     customer_id: pd.Series
     rule_score: pd.Series
 
-    def where(self, is_kept: pd.Series) -> Labelled:
-        """The rows that are kept."""
-        return Labelled(*(part[is_kept] for part in (
-            self.features, self.labels, self.as_of_date, self.segment, self.customer_id, self.rule_score)))  # fmt: skip
-
     @property
     def horizons(self) -> list[int]:
         """In days, ascending."""
@@ -72,7 +68,7 @@ class Trained:
 
 def leavers_by_segment(label: pd.Series, segment: pd.Series) -> dict[str, int]:
     """How many labelled rows left, per segment that has rows."""
-    return label.groupby(segment).sum().astype(int).to_dict()
+    return {str(name): int(count) for name, count in label.groupby(segment).sum().items()}
 
 
 def is_learnable(rows: Labelled, parameters: Mapping[str, float]) -> bool:
@@ -140,7 +136,7 @@ def train(
 
 def _fit(
     rows: Labelled, parameters: Mapping[str, float], as_of_date: date, name: str, days: int
-) -> Mapping[str, object]:
+) -> Mapping[str, SegmentResult]:
     return train_segments(
         rows.features, rows.labels[name], rows.as_of_date, as_of_date=as_of_date, horizon_days=days,
         segments=rows.segment, groups=rows.customer_id, minimum_events=int(parameters["minimum_leavers"]), seed=SEED,

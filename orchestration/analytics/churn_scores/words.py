@@ -6,6 +6,7 @@ Not here: the contributions (orchestration.analytics.churn), the words themselve
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,18 +14,18 @@ import pandas as pd
 RAISES, LOWERS = "raises", "lowers"
 
 
-def _said(words: Mapping[str, object], value: object) -> str:
+def _said(words: Mapping[str, Any], value: Any) -> str:
     if isinstance(value, bool | np.bool_):
         figure = "yes" if value else "no"
     elif isinstance(value, str):
         figure = value
     else:
-        scaled = float(value) * float(words["multiplier"])  # type: ignore[arg-type]
-        figure = f"{scaled:,.{int(words['decimals'])}f}"  # type: ignore[call-overload]
+        scaled = float(value) * float(words["multiplier"])
+        figure = f"{scaled:,.{int(words['decimals'])}f}"
     return str(words["words"]).format(value=figure)
 
 
-def describe(feature: str, value: object, words: Mapping[str, Mapping[str, object]]) -> str:
+def describe(feature: str, value: Any, words: Mapping[str, Mapping[str, Any]]) -> str:
     """A feature's value in words; a value that is not known is said to be so."""
     known = words.get(feature)
     if value is None or (not isinstance(value, str) and pd.isna(value)):
@@ -33,7 +34,7 @@ def describe(feature: str, value: object, words: Mapping[str, Mapping[str, objec
 
 
 def risk_factors(
-    contributions: pd.DataFrame, features: pd.DataFrame, words: Mapping[str, Mapping[str, object]], shown: int
+    contributions: pd.DataFrame, features: pd.DataFrame, words: Mapping[str, Mapping[str, Any]], shown: int
 ) -> list[list[dict[str, object]]]:
     """Per row the features that moved the score most, in order.
 
@@ -62,7 +63,7 @@ def risk_factors(
                 {
                     "factor": str(words[name]["factor"]) if name in words else name,
                     "feature": name,
-                    "value": _plain(value),
+                    "value": plain_value(value),
                     "contribution": round(share, 4),
                     "effect": RAISES if share > 0 else LOWERS,
                     "description": describe(name, value, words),
@@ -72,13 +73,13 @@ def risk_factors(
     return found
 
 
-def _plain(value: object) -> object:
+def plain_value(value: Any) -> str | bool | float | None:
     """A value as JSON has it."""
     if value is None or (not isinstance(value, str) and pd.isna(value)):
         return None
     if isinstance(value, str | bool):
         return value
-    return bool(value) if isinstance(value, np.bool_) else round(float(value), 6)  # type: ignore[arg-type]
+    return bool(value) if isinstance(value, np.bool_) else round(float(value), 6)
 
 
 def raising_factors(factors: Sequence[Mapping[str, object]]) -> list[str]:
