@@ -78,7 +78,7 @@ generate: setup ## write dbt's sources and the feeds' pages from the contracts
 test: setup-dev ## every test, on disposable PostgreSQL servers, two at a time (ARGS=…)
 	@$(VENV_PYTHON) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
-bench: setup-dev ## speed and endurance, written to docs/benchmarks.md (PART=loader, kill, sample, replacing, daily, demo or roads; demo measures row security too)
+bench: setup-dev ## speed and endurance, written to docs/benchmarks.md (PART=loader, kill, sample, replacing, daily, demo, roads or churn; demo measures row security too)
 	@$(VENV_PYTHON) -m benchmarks $(PART)
 
 lint: setup-dev ## ruff, mypy, sqlfluff, and generated files

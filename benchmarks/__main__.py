@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-PARTS = ("loader", "kill", "sample", "replacing", "daily", "demo", "roads")
+PARTS = ("loader", "kill", "sample", "replacing", "daily", "demo", "roads", "churn")
 
 
 def main() -> None:
