@@ -6,9 +6,10 @@ Not here: what a column is (columns), fitting.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from orchestration.analytics.churn.columns import CATEGORY, Column, Values
@@ -67,7 +68,11 @@ class CategoryCode:
     is_one_hot_linear: bool
     is_one_hot_tree: bool
 
-    def codes(self, values: Values) -> Ints:
+    @property
+    def is_rated(self) -> bool:
+        return not (self.is_one_hot_linear and self.is_one_hot_tree)
+
+    def levels_of(self, values: Values) -> Ints:
         """The position of each value's level; the number of levels for all others."""
         positions = {level: position for position, level in enumerate(self.levels)}
         positions[None] = positions.get(_MISSING, len(self.levels))  # type: ignore[index]
@@ -83,11 +88,11 @@ class CategoryCode:
         return hot
 
     def for_trees(self, values: Values) -> Floats:
-        codes = self.codes(values)
+        codes = self.levels_of(values)
         return self.one_hot(codes)[:, : max(1, len(self.levels) - 1)] if self.is_one_hot_tree else self.rated(codes)
 
     def for_linear(self, values: Values) -> Floats:
-        codes = self.codes(values)
+        codes = self.levels_of(values)
         return self.one_hot(codes) if self.is_one_hot_linear else self.rated(codes)
 
 
@@ -100,6 +105,23 @@ class Matrices:
     linear_owner: Ints
     tree_owner: Ints
 
+    def rows(self, which: npt.NDArray[np.bool_]) -> Matrices:
+        return Matrices(self.linear[which], self.trees[which], self.linear_owner, self.tree_owner)
+
+    def with_rates(self, rates: Mapping[int, Floats], encoder: Encoder) -> Matrices:
+        """The same with other rates in the columns of the categories at these positions."""
+        if not rates:
+            return self
+        linear, trees = self.linear.copy(), self.trees.copy()
+        for position, values in rates.items():
+            code = encoder.codes[position]
+            assert isinstance(code, CategoryCode)
+            if not code.is_one_hot_linear:
+                linear[:, self.linear_owner == position] = values[:, None]
+            if not code.is_one_hot_tree:
+                trees[:, self.tree_owner == position] = values[:, None]
+        return Matrices(linear, trees, self.linear_owner, self.tree_owner)
+
 
 @dataclass(frozen=True)
 class Encoder:
@@ -108,24 +130,56 @@ class Encoder:
     columns: tuple[Column, ...]
     codes: tuple[NumberCode | CategoryCode, ...] = field(default=())
 
-    def encode(self, read: Mapping[str, Values], rates: Mapping[str, Floats] | None = None) -> Matrices:
-        """The matrices; `rates` gives the rate columns of training rows, which must not see their own label."""
-        linear, trees = [], []
-        for column, code in zip(self.columns, self.codes, strict=True):
-            values = read[column.name]
-            for_linear, for_trees = code.for_linear(values), code.for_trees(values)
-            if rates is not None and column.name in rates and isinstance(code, CategoryCode):
-                own = rates[column.name][:, None]
-                for_linear = for_linear if code.is_one_hot_linear else own
-                for_trees = for_trees if code.is_one_hot_tree else own
-            linear.append(for_linear)
-            trees.append(for_trees)
+    def encode(self, read: Mapping[str, Values]) -> Matrices:
+        """The matrices of the rows read."""
+        blocks = [(code.for_linear(values), code.for_trees(values)) for code, values in self._pairs(read)]
         return Matrices(
-            linear=np.column_stack(linear),
-            trees=np.column_stack(trees),
-            linear_owner=np.repeat(np.arange(len(linear)), [part.shape[1] for part in linear]),
-            tree_owner=np.repeat(np.arange(len(trees)), [part.shape[1] for part in trees]),
+            linear=np.column_stack([linear for linear, _ in blocks]),
+            trees=np.column_stack([trees for _, trees in blocks]),
+            linear_owner=np.repeat(np.arange(len(blocks)), [linear.shape[1] for linear, _ in blocks]),
+            tree_owner=np.repeat(np.arange(len(blocks)), [trees.shape[1] for _, trees in blocks]),
         )
+
+    def _pairs(self, read: Mapping[str, Values]) -> list[tuple[NumberCode | CategoryCode, Values]]:
+        return [(code, read[column.name]) for column, code in zip(self.columns, self.codes, strict=True)]
+
+    def levels(self, read: Mapping[str, Values]) -> dict[int, Ints]:
+        """The level of each row, per position of a category that is told by rates."""
+        return {
+            position: code.levels_of(values)
+            for position, (code, values) in enumerate(self._pairs(read))
+            if isinstance(code, CategoryCode) and code.is_rated
+        }
+
+    def with_rates(self, levels: Mapping[int, Ints], label: Floats) -> Encoder:
+        """The same codes, with the rates of these rows."""
+        codes = list(self.codes)
+        for position, own in levels.items():
+            code = codes[position]
+            assert isinstance(code, CategoryCode)
+            logits, base = _level_rates(own, label, len(code.levels) + 1)
+            codes[position] = replace(code, rates=tuple(logits[:-1].tolist()), rate_of_rest=base)
+        return Encoder(self.columns, tuple(codes))
+
+    def rates(self, levels: Mapping[int, Ints]) -> dict[int, Floats]:
+        """What each row's level is told by."""
+        found = {}
+        for position, own in levels.items():
+            code = self.codes[position]
+            assert isinstance(code, CategoryCode)
+            found[position] = code.rated(own)[:, 0]
+        return found
+
+
+def rates_unseen(encoder: Encoder, levels: Mapping[int, Ints], label: Floats, folds: Ints) -> dict[int, Floats]:
+    """Per position of a category told by rates, the rate of each row's level among the rows of the other folds."""
+    found = {position: np.empty(len(label)) for position in levels}
+    for fold in np.unique(folds):
+        inside = folds == fold
+        others = encoder.with_rates({at: own[~inside] for at, own in levels.items()}, label[~inside])
+        for position, rates in others.rates({at: own[inside] for at, own in levels.items()}).items():
+            found[position][inside] = rates
+    return found
 
 
 def spline_basis(values: Floats, knots: Sequence[float]) -> Floats:
@@ -164,22 +218,6 @@ def fit_encoder(columns: Sequence[Column], read: Mapping[str, Values], label: Fl
     return Encoder(tuple(columns), tuple(codes))
 
 
-def rates_unseen(encoder: Encoder, read: Mapping[str, Values], label: Floats, folds: Ints) -> dict[str, Floats]:
-    """Per category told by rates, the rate of each training row's level among the rows of the other folds."""
-    rates = {}
-    for column, code in zip(encoder.columns, encoder.codes, strict=True):
-        if not isinstance(code, CategoryCode) or (code.is_one_hot_linear and code.is_one_hot_tree):
-            continue
-        codes = code.codes(read[column.name])
-        own = np.empty(len(label))
-        for fold in np.unique(folds):
-            inside = folds == fold
-            logits, base = _level_rates(codes[~inside], label[~inside], len(code.levels) + 1)
-            own[inside] = np.append(logits[:-1], base)[codes[inside]]
-        rates[column.name] = own
-    return rates
-
-
 def _number_code(values: Values, knots_count: int) -> NumberCode:
     numbers = values.astype(np.float64)
     known = numbers[~np.isnan(numbers)]
@@ -203,7 +241,7 @@ def _category_code(values: Values, label: Floats) -> CategoryCode:
     levels, counts = np.unique(named.astype(str), return_counts=True)
     kept = tuple(levels[counts >= RARE_ROWS].tolist()) or (str(levels[np.argmax(counts)]),)
     bare = CategoryCode(kept, (), 0.0, len(kept) <= LINEAR_LEVELS, len(kept) <= TREE_LEVELS)
-    logits, base = _level_rates(bare.codes(values), label, len(kept) + 1)
+    logits, base = _level_rates(bare.levels_of(values), label, len(kept) + 1)
     return CategoryCode(kept, tuple(logits[:-1].tolist()), base, bare.is_one_hot_linear, bare.is_one_hot_tree)
 
 

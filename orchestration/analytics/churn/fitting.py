@@ -94,7 +94,9 @@ def fit_parts(
     count = min(INNER_FOLDS, rarer)
     shapes = SHAPES if rarer >= TREES_CASES else ()
     folds = deal(label, groups, count, seed)
-    attempts = [_attempt(columns, read, label, folds, fold, shapes, seed) for fold in range(count)]
+    encoder = fit_encoder(columns, read, label)
+    matrices, levels = encoder.encode(read), encoder.levels(read)
+    attempts = [_attempt(encoder, matrices, levels, label, folds, fold, shapes, seed) for fold in range(count)]
     at = int(np.argmin(np.sum([attempt.path_losses for attempt in attempts], axis=0)))
     rounds = [_best_rounds([attempt.forest_losses[which] for attempt in attempts]) for which in range(len(shapes))]
     members = tuple(
@@ -104,8 +106,7 @@ def fit_parts(
     for attempt, member in zip(attempts, members, strict=True):
         unseen[attempt.held_out] = member.parts(attempt.matrices)
     mix = fit_mix(unseen, label)
-    encoder = fit_encoder(columns, read, label)
-    matrices = encoder.encode(read, rates_unseen(encoder, read, label, folds))
+    matrices = matrices.with_rates(rates_unseen(encoder, levels, label, folds), encoder)
     linear = fit_linear(matrices.linear, label, PENALTIES[at])
     forests = tuple(
         grow(matrices.trees, label, replace(shape, rounds=kept), seed)[0]
@@ -123,19 +124,21 @@ def fit_parts(
 
 
 def _attempt(
-    columns: Sequence[Column],
-    read: Mapping[str, Values],
+    encoder: Encoder,
+    matrices: Matrices,
+    levels: Mapping[int, Ints],
     label: Floats,
     folds: Ints,
     fold: int,
     shapes: Sequence[Shape],
     seed: int,
 ) -> _Attempt:
+    """What sees a label is learned without the fold; knots and levels, which see none, are those of all rows."""
     out = folds == fold
-    inside = {name: values[~out] for name, values in read.items()}
-    encoder = fit_encoder(columns, inside, label[~out])
-    own = encoder.encode(inside, rates_unseen(encoder, inside, label[~out], folds[~out]))
-    other = encoder.encode({name: values[out] for name, values in read.items()})
+    inside = {position: own[~out] for position, own in levels.items()}
+    encoder = encoder.with_rates(inside, label[~out])
+    own = matrices.rows(~out).with_rates(rates_unseen(encoder, inside, label[~out], folds[~out]), encoder)
+    other = matrices.rows(out).with_rates(encoder.rates({at: all_[out] for at, all_ in levels.items()}), encoder)
     path, losses = _path(own.linear, label[~out], other.linear, label[out])
     grown = [grow(own.trees, label[~out], shape, seed + fold, (other.trees, label[out])) for shape in shapes]
     return _Attempt(encoder, out, other, path, losses, [trees for trees, _ in grown], [curve for _, curve in grown])

@@ -81,6 +81,8 @@ def _word(value: object) -> str | None:
 def _event(counts: pd.Series) -> str:
     first, second = (str(value) for value in counts.index)
     for one, other in ((first, second), (second, first)):
+        if one == "1" and other not in _STAYED:
+            continue
         if (one in _LEFT and other not in _LEFT) or (other in _STAYED and one not in _STAYED):
             return one
     return second if counts.iloc[1] <= counts.iloc[0] else first

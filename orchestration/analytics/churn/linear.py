@@ -63,20 +63,22 @@ def _objective(columns: Floats, label: Floats, ridge: Floats, beta: Floats) -> f
 
 def _newton(columns: Floats, label: Floats, ridge: Floats, beta: Floats) -> Floats:
     value = _objective(columns, label, ridge, beta)
+    # The curvature only steers the steps: single precision halves its cost and leaves the end where it is.
+    coarse = columns.astype(np.float32)
     for _ in range(_STEPS):
         gradient, curvature = ridge * beta, np.diag(ridge)
         for start in range(0, len(columns), _CHUNK):
             part = columns[start : start + _CHUNK]
             chance = sigmoid(part @ beta[1:] + beta[0])
             wrong, spread = chance - label[start : start + _CHUNK], chance * (1 - chance)
-            weighted = part * spread[:, None]
+            rooted = coarse[start : start + _CHUNK] * np.sqrt(spread).astype(np.float32)[:, None]
             gradient[0] += wrong.sum()
             gradient[1:] += part.T @ wrong
             curvature[0, 0] += spread.sum()
-            curvature[0, 1:] += weighted.sum(axis=0)
-            curvature[1:, 1:] += weighted.T @ part
+            curvature[0, 1:] += spread @ part
+            curvature[1:, 1:] += rooted.T @ rooted
         curvature[1:, 0] = curvature[0, 1:]
-        step = np.linalg.solve(curvature + 1e-10 * np.eye(len(beta)), gradient)
+        step = np.linalg.solve(curvature, gradient)
         size = 1.0
         while True:
             candidate = beta - size * step

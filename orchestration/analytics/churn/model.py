@@ -150,8 +150,14 @@ class ChurnModel:
         from scipy.stats import t
 
         read = self._read(features)
-        middle = self.log_odds(features).to_numpy()
-        told = np.array([self.mix.log_odds(member.parts(member.encoder.encode(read))) for member in self.folds])
+        matrices, levels = self.whole.encoder.encode(read), self.whole.encoder.levels(read)
+        middle = self.mix.log_odds(self.whole.parts(matrices))
+        told = np.array(
+            [
+                self.mix.log_odds(member.parts(matrices.with_rates(member.encoder.rates(levels), member.encoder)))
+                for member in self.folds
+            ]
+        )
         count = len(told)
         error = np.sqrt((count - 1) / count * np.sum((told - told.mean(axis=0)) ** 2, axis=0))
         reach = float(t.ppf(0.5 + level / 2, count - 1)) * error
