@@ -1,4 +1,4 @@
-"""Capacity planning by hand: what is in service when, gaps and what closes them, exhaustion, the prior, the source's rule."""
+"""Capacity planning by hand: what is in service when, gaps and what closes them, exhaustion, the prior, the source."""
 
 from datetime import date
 from statistics import NormalDist
@@ -52,8 +52,9 @@ RULES = Rules(
 
 def version(element_id, status="active", installed_on=date(2020, 1, 1), **more):
     given_ = {
-        "provider_id": "p", "zone_id": "z", "name": f"name of {element_id}", "element_type": "sector", "parent_id": "site",
-        "capacity_mbps_down": 100.0, "capacity_mbps_up": 20.0, "valid_from": date.min, "valid_to": date.max,
+        "provider_id": "p", "zone_id": "z", "name": f"name of {element_id}", "element_type": "sector",
+        "parent_id": "site", "capacity_mbps_down": 100.0, "capacity_mbps_up": 20.0, "valid_from": date.min,
+        "valid_to": date.max,
     }  # fmt: skip
     return ElementVersion(element_id, status=status, installed_on=installed_on, **{**given_, **more})
 

@@ -99,7 +99,8 @@ def test_order_and_the_way_a_gap_is_given_make_no_difference():
     ("ds", "season_length", "ahead"),
     [
         (list(pd.date_range("2024-01-31", periods=30, freq="ME")), 12, ["2026-07-31", "2026-08-31"]),
-        (list(pd.date_range("2024-01-01", periods=20, freq="MS") + pd.Timedelta(days=14)), 12, ["2025-09-15", "2025-10-15"]),
+        ([day + pd.Timedelta(days=14) for day in pd.date_range("2024-01-01", periods=20, freq="MS")], 12,
+         ["2025-09-15", "2025-10-15"]),
         (list(pd.date_range("2024-01-01", periods=20, freq="QS")), 4, ["2029-01-01", "2029-04-01"]),
         (list(pd.date_range("2026-01-01", periods=50, freq="h")), 24, ["2026-01-03 02:00", "2026-01-03 03:00"]),
         (list(pd.date_range("2024-02-01", periods=28, freq="D", tz="America/Chicago")) , 7,
