@@ -152,7 +152,8 @@ def test_a_planned_element_closes_a_gap(built_warehouse, inputs):
         )
         columns = connection.execute(
             "select string_agg(quote_ident(column_name), ', ') from information_schema.columns"
-            " where table_schema = 'core' and table_name = 'dim_network_element' and column_name <> all(array['element_key', 'element_id',"
+            " where table_schema = 'core' and table_name = 'dim_network_element'"
+            " and column_name <> all(array['element_key', 'element_id',"
             " 'element_name', 'operational_status', 'installed_on', 'capacity_mbps', 'capacity_uplink_mbps',"
             " 'valid_from', 'valid_to', 'is_current'])"
         ).fetchone()[0]
