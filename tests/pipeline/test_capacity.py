@@ -1,5 +1,7 @@
 """Capacity planning in the warehouse: histories by other code, rows, planned equipment, function, a second run."""
 
+from statistics import median
+
 import psycopg
 import pytest
 
@@ -111,11 +113,12 @@ def test_cells_that_fill_are_found(built_warehouse, inputs):
         f"select entity_id, current_demand / current_capacity, max(exceedance_probability) from {TABLE}"
         " where measure = 'busy_hour_mbps_down' and entity_type = 'element' group by 1, 2"
     )
-    full = [chance for _, used, chance in rows if used >= 0.9]
+    full = [chance for _, used, chance in rows if used >= 0.95]
     easy = [chance for _, used, chance in rows if used < 0.6]
-    assert full
-    assert easy
-    assert min(full) > 0.3 > max(easy)
+    assert len(full) >= 3
+    assert len(easy) > 30
+    assert min(full) > 0.3
+    assert median(easy) < 0.01
 
 
 def test_a_run_with_nothing_new_changes_no_row_and_fits_nothing(built_warehouse):

@@ -21,9 +21,9 @@ SEASONAL_NAIVE = "seasonal_naive"
 # Lengths of a week in a day's steps, and of a year in a week's.
 LONG_SEASONS = {24: 168, 48: 336, 96: 672, 144: 1008, 288: 2016, 7: 364}
 LONG_SEASONS_NEEDED = 3
-# What exponential smoothing learns from older seasons is next to nothing, and costs time in proportion.
-ETS_SEASONS, ETS_LONGEST_SEASON = 15, 24
-STL_SEASONS = 8
+# What smoothing learns from older points is next to nothing, and costs time in proportion.
+SMOOTHED_SEASONS, SMOOTHED_POINTS, ETS_LONGEST_SEASON = 15, 600, 24
+STL_SEASONS = 4
 LINE_SEASONS, LINE_LEAST = 3, 6
 
 
@@ -106,7 +106,7 @@ def _smoothed(name: str, season: int, y: Floats) -> Ahead:
     """A model of statsforecast's, fitted once and carried forward over later points with the same parameters."""
     from statsforecast import models
 
-    keep = ETS_SEASONS * season if name == "AutoETS" and season > 12 else len(y)
+    keep = SMOOTHED_SEASONS * season if season > 12 else SMOOTHED_POINTS
     fitted = _quietly(lambda: getattr(models, name)(season_length=season).fit(y=y[-keep:]))
     return lambda later, horizon: np.asarray(
         _quietly(lambda: fitted.forward(y=later[-keep:], h=horizon))["mean"], dtype=float
