@@ -116,9 +116,9 @@ def as_line(found: Measure) -> list[str]:
 def run() -> None:
     """The generated sets, and the time of a thousand series."""
     sets = [
-        (forecast_series.monthly(400, 132), 12, 12),
+        (forecast_series.monthly(300, 132), 12, 12),
         (forecast_series.monthly(300, 72, seed=forecast_series.MONTHLY_SEED + 1), 12, 12),
-        (forecast_series.hourly(60, 6), 24, 24),
+        (forecast_series.hourly(12, 4), 24, 24),
     ]
     found = [measure(*one) for one in sets]
     begun = time.perf_counter()

@@ -18,7 +18,7 @@ from orchestration.analytics.forecasting import forecast
 LEVELS = (80, 95)
 SEASON_LENGTH = 12
 # Methods that cost milliseconds a series: every leaf of a network has two.
-QUICK_METHODS = ("seasonal_naive", "theta", "ces")
+QUICK_METHODS = ("seasonal_naive", "drift", "line", "theta", "ces")
 PRIOR = "prior"
 _NORMAL = NormalDist()
 # Where the five known points of the distribution lie on the normal one.

@@ -21,9 +21,10 @@ SEASONAL_NAIVE = "seasonal_naive"
 # Lengths of a week in a day's steps, and of a year in a week's.
 LONG_SEASONS = {24: 168, 48: 336, 96: 672, 144: 1008, 288: 2016, 7: 364}
 LONG_SEASONS_NEEDED = 3
-# What exponential smoothing learns from older seasons is next to nothing, and costs time in proportion.
-ETS_SEASONS, ETS_LONGEST_SEASON = 15, 24
-STL_SEASONS = 8
+# What smoothing learns from older points is next to nothing, and costs time in proportion.
+SMOOTHED_SEASONS, SMOOTHED_POINTS, ETS_LONGEST_SEASON = 15, 600, 24
+STL_SEASONS = 4
+LINE_SEASONS, LINE_LEAST = 3, 6
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ def candidates(points: int, season_length: int) -> list[Candidate]:
     found = [Candidate(SEASONAL_NAIVE, 1, lambda _: _naive(season if season > 1 else 1))]
     if points >= 6:
         found += [
+            Candidate("drift", 2 * season + 1, lambda _: _drift(season)),
+            Candidate("line", 2 * season + 2, lambda _: _line(season)),
             Candidate("theta", max(6, 2 * season + 1), lambda y: _smoothed("DynamicOptimizedTheta", season, y)),
             Candidate("ces", max(8, 2 * season + 1), lambda y: _smoothed("AutoCES", season, y)),
         ]
@@ -65,6 +68,30 @@ def _naive(season: int) -> Ahead:
     return lambda y, horizon: np.resize(y[-season:], horizon) if len(y) >= season else np.full(horizon, y[-1])
 
 
+def _drift(season: int) -> Ahead:
+    """The last season again, moved by what the mean of the last season was above that of the one before."""
+
+    def ahead(y: Floats, horizon: int) -> Floats:
+        growth = y[-season:].mean() - y[-2 * season : -season].mean()
+        return np.resize(y[-season:], horizon) + growth * (1 + np.arange(horizon) // season)
+
+    return ahead
+
+
+def _line(season: int) -> Ahead:
+    """A straight line through the last seasons with a level for each place in the season, by least squares."""
+
+    def ahead(y: Floats, horizon: int) -> Floats:
+        count = min(len(y), LINE_SEASONS * max(season, LINE_LEAST))
+        at = np.arange(-count, horizon)
+        design = np.column_stack([at, np.equal.outer(at % season, np.arange(season))]).astype(float)
+        found = np.linalg.lstsq(design[:count], y[-count:], rcond=None)[0]
+        said: Floats = design[count:] @ found
+        return said
+
+    return ahead
+
+
 def _seasonal_mean(season: int) -> Ahead:
     """The mean of the last (up to four) whole seasons, place by place."""
 
@@ -79,7 +106,7 @@ def _smoothed(name: str, season: int, y: Floats) -> Ahead:
     """A model of statsforecast's, fitted once and carried forward over later points with the same parameters."""
     from statsforecast import models
 
-    keep = ETS_SEASONS * season if name == "AutoETS" and season > 12 else len(y)
+    keep = SMOOTHED_SEASONS * season if season > 12 else SMOOTHED_POINTS
     fitted = _quietly(lambda: getattr(models, name)(season_length=season).fit(y=y[-keep:]))
     return lambda later, horizon: np.asarray(
         _quietly(lambda: fitted.forward(y=later[-keep:], h=horizon))["mean"], dtype=float
