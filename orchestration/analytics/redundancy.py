@@ -6,6 +6,7 @@ Not here: what else an element's failure cuts off (topology); which elements and
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import networkx as nx
 
@@ -39,6 +40,7 @@ def link_redundancy(elements: Sequence[Element], links: Sequence[Link]) -> dict[
             graph.add_edge(element.element_id, whole)
             graph.add_edge(element.element_id, whole)
     reached = nx.node_connected_component(graph, _CORE)
-    graph.remove_edges_from([(a, b, key) for a, b in list(nx.bridges(graph)) for key in list(graph[a][b])])
+    for one_end, other_end in cast("list[tuple[str, str]]", list(nx.bridges(graph))):
+        graph.remove_edge(one_end, other_end)
     safe = nx.node_connected_component(graph, _CORE)
     return {one.element_id: (one.element_id in reached, one.element_id in safe) for one in elements}

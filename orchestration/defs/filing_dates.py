@@ -47,7 +47,7 @@ def dates_of_run(tags: Mapping[str, str]) -> list[str]:
         return [day]
     first, last = (tags.get(name) for name in _RANGE_TAGS)
     if first and last:
-        return FILING_DATES.get_partition_keys_in_range(dg.PartitionKeyRange(first, last))
+        return list(FILING_DATES.get_partition_keys_in_range(dg.PartitionKeyRange(first, last)))
     raise dg.Failure(
         "no as-of date, so nothing was changed; choose a partition (June 30 or December 31), or run:"
         " python -m orchestration filings generate --as-of DATE",

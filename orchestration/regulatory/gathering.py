@@ -5,8 +5,9 @@ Not here: the other report types (gathering_blocks, gathering_emergency), writin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 
 import psycopg
 
@@ -168,11 +169,27 @@ def read_known(connection: psycopg.Connection, states: Sequence[str], over_mbps:
     return Known(tracts, over_mbps, low)
 
 
+def _accounts(connection: psycopg.Connection, draft: Content, in_service: Mapping[str, int]) -> list[Account]:
+    """Each form's reconciliation, in the order of the files."""
+    values: dict[str, object] = {"day": draft.filing.period_end, "provider": draft.filing.provider.provider_id}
+    left_out: dict[str, dict[str, int]] = {}
+    for form, reason, connections in connection.execute(_LEFT_OUT.encode(), values):
+        left_out.setdefault(form, {})[reason] = connections
+    rule_totals: dict[str, list[tuple[str, int]]] = {}
+    for form, rule_set, counted in connection.execute(_RULE_TOTALS.encode(), values):
+        rule_totals.setdefault(form, []).append((rule_set, counted))
+    return [
+        Account(draft.layouts[name].file_name, form.replace("_", " "), in_service[form], draft.total(name),
+                left_out.get(form, {}), rule_totals.get(form, []))
+        for name, form in FORMS.items() if in_service.get(form)
+    ]  # fmt: skip
+
+
 def gather_form477(connection: psycopg.Connection, filing: Filing, as_of: datetime) -> Content:
     """The content of a subscription filing, checked."""
     known_layouts = layouts(filing.period_end)
     values: dict[str, object] = {"day": filing.period_end, "provider": filing.provider.provider_id}
-    in_service = dict(connection.execute(_IN_SERVICE.encode(), values).fetchall())
+    in_service: dict[str, int] = dict(connection.execute(_IN_SERVICE.encode(), values).fetchall())
     files: dict[str, bytes] = {}
     for name, form in FORMS.items():
         query = f"{_ROWS[name]} where as_of_date = %(day)s and provider_id = %(provider)s order by row_number"
@@ -183,17 +200,7 @@ def gather_form477(connection: psycopg.Connection, filing: Filing, as_of: dateti
         rows = [(*key, lines) for key, lines in figures.items()]
         files["fvs_state"] = rows_to_bytes(known_layouts["fvs_state"], rows)
     draft = Content(filing, known_layouts, files)
-    left_out: dict[str, dict[str, int]] = {}
-    for form, reason, connections in connection.execute(_LEFT_OUT.encode(), values):
-        left_out.setdefault(form, {})[reason] = connections
-    rule_totals: dict[str, list[tuple[str, int]]] = {}
-    for form, rule_set, counted in connection.execute(_RULE_TOTALS.encode(), values):
-        rule_totals.setdefault(form, []).append((rule_set, counted))
-    accounts = [
-        Account(known_layouts[name].file_name, form.replace("_", " "), in_service[form], draft.total(name),
-                left_out.get(form, {}), rule_totals.get(form, []))
-        for name, form in FORMS.items() if in_service.get(form)
-    ]  # fmt: skip
+    accounts = _accounts(connection, draft, in_service)
     over = one(connection, _OVER, values)
     states = {row[0][:2] for name in ("fbs", "fvs") for row in draft.rows(name)}
     known = read_known(connection, sorted(states), float(over[0]) if over and over[0] is not None else 0.2)  # type: ignore[arg-type]
@@ -243,7 +250,7 @@ def _report_data(connection: psycopg.Connection, draft: Content, accounts: Seque
         "total_subscribers", "residential_subscribers", "business_subscribers", "max_advertised_downstream_speed",
         "max_advertised_upstream_speed", "technologies_deployed",
     )  # fmt: skip
-    figures = [float(value) if hasattr(value, "quantize") else value for value in people]
+    figures = [float(value) if isinstance(value, Decimal) else value for value in people]
     return {
         "provider_info": {"id": filing.provider.provider_id, "name": filing.provider.name},
         "reporting_period": {"start": filing.period_start, "end": filing.period_end},

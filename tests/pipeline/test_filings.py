@@ -148,7 +148,8 @@ def test_other_data_get_the_next_number_and_what_is_different(filings, providers
     assert filings.folders(provider) == ["1", "2"]
     ((difference, state),) = filings.ask(
         "select difference, (select state from regulatory.packages old where old.package_number = 1 and"
-        " old.report_type = new.report_type and old.provider_id = new.provider_id) from regulatory.packages new"
+        " old.report_type = new.report_type and old.provider_id = new.provider_id"
+        " and old.period_end = new.period_end) from regulatory.packages new"
         " where package_id = %s", result.package_id,
     )  # fmt: skip
     assert state == "superseded"
