@@ -83,3 +83,19 @@ def test_every_metric_says_what_it_is(manifest):
     metrics = list(manifest["metrics"].values())
     assert {"arpu", "churn_rate", "availability", "data_usage_gb", "revenue"} <= {metric["name"] for metric in metrics}
     assert all(metric["description"] and metric["label"] for metric in metrics)
+
+
+def test_departures_are_no_feature(manifest):
+    """What comes after an as-of date teaches the churn models, and is in none of their features."""
+    everything = {node["unique_id"]: node for node in nodes(manifest, "model")}
+    features = [
+        name for name, node in everything.items() if node["name"].removeprefix("int_").startswith("feature")
+    ]  # fmt: skip
+    seen, waiting = set[str](), list(features)
+    while waiting:
+        for parent in everything.get(waiting.pop(), {}).get("depends_on", {}).get("nodes", []):
+            if parent not in seen:
+                seen.add(parent)
+                waiting.append(parent)
+    assert len(features) > 10
+    assert not {name for name in seen if "departure" in name or "churn" in name}
