@@ -61,7 +61,7 @@ def test_scores_by_hand():
     assert base_rate_brier(label) == 0.25
     assert log_loss(label, told) == pytest.approx(sklearn_log_loss(label, told))
     assert np.isfinite(log_loss([1, 0], [0.0, 1.0]))
-    assert expected_calibration_error(label, told, bins=2) == pytest.approx((abs(0.6 - 1) + abs(1.4 - 1)) / 4)
+    assert expected_calibration_error(label, told, bins=2) == pytest.approx((abs(0.6 - 0) + abs(1.4 - 2)) / 4)
 
 
 def test_lift_counts_ties_at_the_border_by_their_share():

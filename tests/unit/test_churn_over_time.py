@@ -34,7 +34,7 @@ def months(customers=150, seed=0):
 
 def run(frame, **more):
     return evaluate_over_time(
-        frame[["x", "noise"]], frame["label"], frame["as_of_date"], horizon_days=60, groups=frame["customer"],
+        frame[["x", "noise"]], frame["label"], frame["as_of_date"], horizon_days=62, groups=frame["customer"],
         test_dates_count=2, minimum_events=100, **more,
     )  # fmt: skip
 
@@ -42,7 +42,7 @@ def run(frame, **more):
 def test_rows_are_ready_when_their_horizon_is_over():
     dates = pd.Series(pd.to_datetime(["2025-01-01", "2025-01-30", "2025-01-31", "2025-02-01"]))
     found = ready_rows(dates, horizon_days=30, origin=pd.Timestamp("2025-03-01"))
-    assert found.tolist() == [True, True, True, False]
+    assert found.tolist() == [True, True, False, False]
 
 
 def test_a_planted_future_is_not_learned():
@@ -50,7 +50,7 @@ def test_a_planted_future_is_not_learned():
     frame = months()
     first_test = pd.Timestamp(MONTHS[-2])
     dates = pd.to_datetime(frame["as_of_date"])
-    in_gap = (dates < first_test) & (dates + pd.Timedelta(days=60) > first_test)
+    in_gap = (dates < first_test) & (dates + pd.Timedelta(days=62) > first_test)
     assert in_gap.sum() == 300
     planted = frame.assign(label=frame["label"].where(~in_gap, (frame["x"] < 0).astype(float)))
     found, clean = run(planted), run(frame)
@@ -73,7 +73,7 @@ def test_censored_rows_are_neither_trained_on_nor_tested():
     found = run(poisoned)
     assert not found.tested.index.isin(frame.index[censored]).any()
     known = found.segments["all"]
-    ready = ready_rows(frame["as_of_date"], horizon_days=60, origin=found.first_test_date)
+    ready = ready_rows(frame["as_of_date"], horizon_days=62, origin=found.first_test_date)
     assert known.train_rows == int((ready & ~censored).sum())
 
 
