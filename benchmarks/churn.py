@@ -184,9 +184,10 @@ def run(say: Callable[[str], None] = print) -> None:
     rows = [_row("**this warehouse's**", mean), *(_row(f"plain {kind}", figure) for kind, figure in others.items())]
     by_seed = "; ".join(f"{one.auc:.5f} {one.brier:.5f} {one.calibration:.4f}" for one in found)
     parts = [
-        f"IBM telco file, {len(table):,} rows, {FOLDS}-fold out-of-fold, mean of fold seeds {SEEDS}, no resampling. Bars:"
-        f" AUC at least {AUC_BAR}, Brier at most {BRIER_BAR}, calibration error (10 bins of equal mass) at most"
-        f" {CALIBRATION_BAR:.3f}, nothing below plain logistic regression. By seed (AUC, Brier, calibration): {by_seed}.",
+        f"IBM telco file, {len(table):,} rows, {FOLDS}-fold out-of-fold, mean of fold seeds {SEEDS}, no resampling."
+        f" Bars: AUC at least {AUC_BAR}, Brier at most {BRIER_BAR}, calibration error (10 bins of equal mass) at most"
+        f" {CALIBRATION_BAR:.3f}, nothing below plain logistic regression. By seed (AUC, Brier, calibration):"
+        f" {by_seed}.",
         report.table(HEAD, rows),
         f"Made-up tables, {FOLDS} folds, one seed each; the last row of a kind is what the true probability scores:",
     ]

@@ -166,9 +166,8 @@ def _text(value: Any) -> str | None:
     if value is None or value is pd.NaT or value is pd.NA:
         return None
     if isinstance(value, (float, np.floating)):
-        return (
-            None if np.isnan(value) else f"{value:g}" if value == np.floor(value) and abs(value) < 1e6 else repr(value)
-        )
+        number = float(value)
+        return None if np.isnan(number) else str(int(number)) if number.is_integer() else repr(number)
     text = str(value).strip()
     return None if text.lower() in _BLANK else text
 
@@ -199,5 +198,6 @@ def _days(series: pd.Series, date_format: str | None) -> Floats:
         moments = pd.to_datetime(series, errors="coerce", utc=True)
     else:
         moments = pd.to_datetime(_texts(series), format=date_format, errors="coerce", utc=True)
-    days: Floats = ((moments - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)).to_numpy(dtype=np.float64)
+    seconds = (moments - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+    days: Floats = np.asarray(seconds, dtype=np.float64) / 86_400
     return days

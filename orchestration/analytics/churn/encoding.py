@@ -77,8 +77,7 @@ class CategoryCode:
         positions = {level: position for position, level in enumerate(self.levels)}
         positions[None] = positions.get(_MISSING, len(self.levels))  # type: ignore[index]
         found = pd.Series(values, dtype=object).map(positions)
-        codes: Ints = found.fillna(len(self.levels)).to_numpy(dtype=np.int64)
-        return codes
+        return np.asarray(found.fillna(len(self.levels)), dtype=np.int64)
 
     def rated(self, codes: Ints) -> Floats:
         return np.array([*self.rates, self.rate_of_rest])[codes][:, None]

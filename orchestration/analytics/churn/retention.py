@@ -95,4 +95,5 @@ def retention_result(
 
 
 def _known(outcomes: pd.Series | npt.ArrayLike) -> npt.NDArray[np.float64]:
-    return pd.Series(outcomes, dtype=object).dropna().astype(float).to_numpy(dtype=np.float64)
+    known: npt.NDArray[np.float64] = pd.Series(outcomes, dtype=object).dropna().astype("float64").to_numpy()
+    return known
