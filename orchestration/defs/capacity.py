@@ -121,7 +121,7 @@ def _evaluate(
     tested = held_out({key: histories[key] for key in judged}, parameters.horizon, parameters.prior)
     for measure in sorted({key[2] for key in histories}):
         for entity_type in ("zone", "element"):
-            own = [one for one in tested if isinstance(one[0], tuple) and one[0][::2] == (entity_type, measure)]
+            own = [one for one in tested if one[0][::2] == (entity_type, measure)]
             segment = f"{entity_type} {measure}"
             rows = [
                 [MODEL_NAME, METHOD_VERSION, segment, "all", figure.metric, figure.value,
