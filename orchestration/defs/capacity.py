@@ -74,7 +74,7 @@ def fill_capacity_forecasts(connection: psycopg.Connection, as_of: datetime, tim
             continue
         said |= outlooks(histories, parameters.horizon, parameters.prior)
         computed += len(histories)
-        _evaluate(connection, histories, inputs.as_of_date, parameters)
+        evaluate(connection, histories, inputs.as_of_date, parameters)
     rows = forecast_rows(
         inputs.network, inputs.histories, said, inputs.months, inputs.rules, hashes, inputs.as_of_date, METHOD_VERSION
     )
@@ -108,7 +108,7 @@ def _kept_outlooks(connection: psycopg.Connection, history_hash: str, months: Se
     }
 
 
-def _evaluate(
+def evaluate(
     connection: psycopg.Connection,
     histories: Mapping[Key, Mapping[date, float]],
     as_of_date: date,
