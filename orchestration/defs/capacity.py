@@ -74,7 +74,7 @@ def fill_capacity_forecasts(connection: psycopg.Connection, as_of: datetime, tim
             continue
         said |= outlooks(histories, parameters.horizon, parameters.prior)
         computed += len(histories)
-        _evaluate(connection, histories, inputs.as_of_date, parameters)
+        evaluate(connection, histories, inputs.as_of_date, parameters)
     rows = forecast_rows(
         inputs.network, inputs.histories, said, inputs.months, inputs.rules, hashes, inputs.as_of_date, METHOD_VERSION
     )
@@ -108,7 +108,7 @@ def _kept_outlooks(connection: psycopg.Connection, history_hash: str, months: Se
     }
 
 
-def _evaluate(
+def evaluate(
     connection: psycopg.Connection,
     histories: Mapping[Key, Mapping[date, float]],
     as_of_date: date,
@@ -121,7 +121,7 @@ def _evaluate(
     tested = held_out({key: histories[key] for key in judged}, parameters.horizon, parameters.prior)
     for measure in sorted({key[2] for key in histories}):
         for entity_type in ("zone", "element"):
-            own = [one for one in tested if isinstance(one[0], tuple) and one[0][::2] == (entity_type, measure)]
+            own = [one for one in tested if one[0][::2] == (entity_type, measure)]
             segment = f"{entity_type} {measure}"
             rows = [
                 [MODEL_NAME, METHOD_VERSION, segment, "all", figure.metric, figure.value,

@@ -1,12 +1,10 @@
 """Capacity planning in the warehouse: histories by other code, rows, planned equipment, function, a second run."""
 
-from statistics import median
-
 import psycopg
 import pytest
 
 from orchestration.analytics.capacity.outlook import month_after
-from orchestration.defs.capacity import fill_capacity_forecasts
+from orchestration.defs.capacity import evaluate, fill_capacity_forecasts
 from orchestration.defs.capacity_inputs import read_inputs, read_parameters
 from tests.pipeline.people import People
 from tests.second_road import capacity
@@ -107,18 +105,29 @@ def test_current_demand_and_capacity_are_the_files(built_warehouse, world, input
         assert limit == sum(own)
 
 
-def test_cells_that_fill_are_found(built_warehouse, inputs):
-    """The sample lets a tenth of the elements fill to about 90 %: what is fullest now runs out first."""
+def test_cells_that_fill_are_found(built_warehouse):
+    """The sample lets a tenth of the elements fill to about 90 %: these are short next month, others are not."""
     rows = built_warehouse.ask(
-        f"select entity_id, current_demand / current_capacity, max(exceedance_probability) from {TABLE}"
-        " where measure = 'busy_hour_mbps_down' and entity_type = 'element' group by 1, 2"
+        f"select current_demand / current_capacity, exceedance_probability from {TABLE}"
+        " where measure = 'busy_hour_mbps_down' and entity_type = 'element' and months_ahead = 1"
     )
-    full = [chance for _, used, chance in rows if used >= 0.95]
-    easy = [chance for _, used, chance in rows if used < 0.6]
+    full = [chance for used, chance in rows if used >= 0.95]
+    easy = [chance for used, chance in rows if used < 0.6]
     assert len(full) >= 3
     assert len(easy) > 30
     assert min(full) > 0.3
-    assert median(easy) < 0.01
+    assert max(easy) < 0.01
+
+
+def test_three_months_are_too_few_and_say_so(built_warehouse):
+    assert built_warehouse.ask(
+        f"select distinct is_prior, forecast_method, fallback_reason, interval_method from {TABLE}"
+        " where history_months_count = 3"
+    ) == [(True, "prior", "3 months of history, fewer than 6", "prior")]
+    assert built_warehouse.ask(
+        f"select count(*) from {TABLE} where is_prior and months_ahead = 2 and current_demand is not null"
+        " and abs(projected_demand - current_demand * 1.05 ^ 2) > 1e-6"
+    ) == [(0,)]
 
 
 def test_a_run_with_nothing_new_changes_no_row_and_fits_nothing(built_warehouse):
@@ -132,16 +141,34 @@ def test_a_run_with_nothing_new_changes_no_row_and_fits_nothing(built_warehouse)
     assert done["zones_subscribers"].value.startswith("![zones_subscribers](data:image/png;base64,")
 
 
-def test_evaluations_are_there(built_warehouse):
-    rows = built_warehouse.ask(
-        "select segment, metric, metric_value, baseline_value from analytics.model_evaluations"
-        " where model_name = 'capacity_forecast'"
-    )
-    found = {(segment, metric): (value, baseline) for segment, metric, value, baseline in rows}
-    for segment in ("element busy_hour_mbps_down", "zone busy_hour_mbps_up", "zone subscribers"):
-        assert {"mase", "coverage_80_percentage"} <= {metric for own, metric in found if own == segment}
-    value, naive = found["element busy_hour_mbps_down", "mase"]
-    assert value < naive
+def test_evaluations_are_written_and_only_this_model_s(built_warehouse, inputs):
+    """With histories of 40 months under the ids of this warehouse; rolled back."""
+    months = [month_after(inputs.months[0], -back) for back in range(40, 0, -1)]
+    long = {
+        key: {month: 100.0 + place + (place % 12) + 7 * (number % 3) for place, month in enumerate(months)}
+        for number, key in enumerate(inputs.histories)
+    }
+    with psycopg.connect(built_warehouse.url) as connection:
+        others = connection.execute(
+            "insert into analytics.model_evaluations (model_name, model_version, segment, period, metric)"
+            " values ('another', '1', 'zone subscribers', 'all', 'mase') returning model_name"
+        ).fetchall()
+        for _ in range(2):
+            evaluate(connection, long, inputs.as_of_date, read_parameters(connection))
+        rows = connection.execute(
+            "select segment, metric, metric_value, baseline_value, cases_count from analytics.model_evaluations"
+            " where model_name = 'capacity_forecast'"
+        ).fetchall()
+        assert connection.execute(
+            "select model_name from analytics.model_evaluations where model_name = 'another'"
+        ).fetchall() == others  # fmt: skip
+        connection.rollback()
+    found = {(row[0], row[1]): row[2:] for row in rows}
+    assert len(found) == len(rows) == 5 * 4
+    value, naive, cases = found["zone subscribers", "mase"]
+    assert cases == 12 * len(inputs.network.zones)
+    assert value < 0.5 * naive
+    assert found["zone subscribers", "coverage_80_percentage"][1] is None
 
 
 def test_a_planned_element_closes_a_gap(built_warehouse, inputs):

@@ -43,7 +43,10 @@ def figures(held_out: Sequence[tuple[object, Sequence[float], Sequence[float], O
     moving = scale > 0
     result = [
         Figure(
-            "mase", *(_mase(came[moving], one[moving], scale[moving]) for one in (said, naive)), int(came[moving].size)
+            "mase",
+            _mase(came[moving], said[moving], scale[moving]),
+            _mase(came[moving], naive[moving], scale[moving]),
+            int(came[moving].size),
         ),
         Figure("absolute_percentage_error_percentage", _percentage(came, said), _percentage(came, naive), came.size),
     ]

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from statistics import NormalDist
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,8 @@ SEASON_LENGTH = 12
 # Methods that cost milliseconds a series: every leaf of a network has two.
 QUICK_METHODS = ("seasonal_naive", "drift", "line", "theta", "ces")
 PRIOR = "prior"
+# Of a series.
+Name = TypeVar("Name")
 _NORMAL = NormalDist()
 # Where the five known points of the distribution lie on the normal one.
 _PLACES = tuple(_NORMAL.inv_cdf(share) for share in (0.025, 0.1, 0.5, 0.9, 0.975))
@@ -81,7 +84,7 @@ class Prior:
     growth_deviation: float
 
 
-def outlooks(histories: Mapping[object, Mapping[date, float]], horizon: int, prior: Prior) -> dict[object, Outlooks]:
+def outlooks(histories: Mapping[Name, Mapping[date, float]], horizon: int, prior: Prior) -> dict[Name, Outlooks]:
     """The months after the histories' common last one.
 
     Args:
@@ -90,7 +93,7 @@ def outlooks(histories: Mapping[object, Mapping[date, float]], horizon: int, pri
         prior: for series with fewer months than it asks for.
     """
     last = max((max(history) for history in histories.values() if history), default=None)
-    found: dict[object, Outlooks] = {}
+    found: dict[Name, Outlooks] = {}
     long = {}
     for name, history in histories.items():
         if len(history) >= prior.least_months:
@@ -118,7 +121,7 @@ def prior_outlooks(history: Mapping[date, float], last: date | None, horizon: in
     return Outlooks(tuple(months), PRIOR, reason, PRIOR, None)
 
 
-def _forecast(histories: Mapping[object, Mapping[date, float]], last: date, horizon: int) -> dict[object, Outlooks]:
+def _forecast(histories: Mapping[Name, Mapping[date, float]], last: date, horizon: int) -> dict[Name, Outlooks]:
     names = list(histories)
     frame = pd.DataFrame(
         [(place, month, value) for place, name in enumerate(names) for month, value in histories[name].items()]
@@ -159,8 +162,8 @@ def month_after(day: date, months: int) -> date:
 
 
 def held_out(
-    histories: Mapping[object, Mapping[date, float]], horizon: int, prior: Prior
-) -> list[tuple[object, Sequence[float], Sequence[float], Outlooks, float]]:
+    histories: Mapping[Name, Mapping[date, float]], horizon: int, prior: Prior
+) -> list[tuple[Name, Sequence[float], Sequence[float], Outlooks, float]]:
     """What the forecaster would have said a horizon ago of every series with a year and more before.
 
     Returns:
@@ -179,7 +182,7 @@ def held_out(
         if is_whole and len(past) > SEASON_LENGTH + prior.least_months:
             pasts[name] = past
     said = outlooks(pasts, horizon, prior)
-    found = []
+    found: list[tuple[Name, Sequence[float], Sequence[float], Outlooks, float]] = []
     for name, past in pasts.items():
         naive = [past[month_after(month, -SEASON_LENGTH * (1 + (step - 1) // SEASON_LENGTH))]
                  for step, month in enumerate(ahead, start=1)]  # fmt: skip

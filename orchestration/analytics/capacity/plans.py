@@ -105,13 +105,13 @@ def plan_months(
         if gap <= 0:
             closing = _closing(gap + sum(one.added for one in here), here)
             priority = PLANNED_PRIORITY if closing else NO_PRIORITY
-            actions = (_named(closing),) if closing else ()
+            actions = _named(closing)
             found.append(Plan(month, outlook, capacity, gap, chance, actions, priority, 0.0, closing))
             continue
         rest = gap - sum(one.added for one in later)
         if rest <= 0:
             closing = _closing(gap, later)
-            actions = (_named(closing),) if closing else ()
+            actions = _named(closing)
             found.append(Plan(month, outlook, capacity, gap, chance, actions, PLANNED_PRIORITY, 0.0, closing))
             continue
         one = rules.priority(rest, capacity)
@@ -132,8 +132,10 @@ def _closing(gap: float, coming: Sequence[Coming]) -> Coming | None:
     return None
 
 
-def _named(coming: Coming) -> str:
-    return f"Planned: {coming.name} in service from {coming.installed_on:%Y-%m-%d} closes this gap"
+def _named(coming: Coming | None) -> tuple[str, ...]:
+    if coming is None:
+        return ()
+    return (f"Planned: {coming.name} in service from {coming.installed_on:%Y-%m-%d} closes this gap",)
 
 
 def _cost(gap: float, priority: Priority, subscribers_per_unit: float | None, is_traffic: bool) -> float | None:

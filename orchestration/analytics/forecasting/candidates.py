@@ -73,7 +73,8 @@ def _drift(season: int) -> Ahead:
 
     def ahead(y: Floats, horizon: int) -> Floats:
         growth = y[-season:].mean() - y[-2 * season : -season].mean()
-        return np.resize(y[-season:], horizon) + growth * (1 + np.arange(horizon) // season)
+        said: Floats = np.resize(y[-season:], horizon) + growth * (1 + np.arange(horizon) // season)
+        return said
 
     return ahead
 

@@ -59,7 +59,8 @@ def choose(test: BackTest) -> Choice:
 def _weights(losses: Floats, names: tuple[str, ...]) -> Floats:
     prior = np.array([_PRIOR.get(name, _PRIOR_OF_NAIVE) for name in names])
     if np.isnan(losses).all():
-        return prior / prior.sum()
+        alone: Floats = prior / prior.sum()
+        return alone
     tiny = 1e-12 * (1 + np.nanmax(losses))
     weights = np.where(np.isnan(losses), 0.0, prior * ((np.nanmin(losses) + tiny) / (losses + tiny)) ** _POWER)
     weights /= weights.sum()

@@ -106,7 +106,7 @@ def _back_tests(
     is_slow = methods is None or "ets" in methods
     if len(work) < _SERIES_FOR_PROCESSES or cores < 2 or not is_slow:
         return [_back_tested(*one) for one in work]
-    from joblib import Parallel, delayed
+    from joblib import Parallel, delayed  # type: ignore[import-untyped]
 
     results = Parallel(n_jobs=cores, batch_size=8)(delayed(_back_tested)(*one) for one in work)
     return list(results)
@@ -149,7 +149,7 @@ def _rows(found: _Forecast, span: Widths, horizon: int, season_length: int, leve
     errors, naive = np.abs(choice.errors), np.abs(choice.naive_errors)
     both = np.isfinite(errors) & np.isfinite(naive)
     mean, of_naive = (float(side[both].mean()) if both.any() else None for side in (errors, naive))
-    more = {
+    more: dict[str, object] = {
         "method": "+".join(sorted(choice.weights, key=lambda name: (-choice.weights[name], name))),
         "fallback": _fallback(one, season_length, bool(both.any())),
         "interval_method": span.method,
@@ -172,7 +172,7 @@ def _fallback(one: Series, season_length: int, is_tested: bool) -> str | None:
 
 def _empty(one: Series, horizon: int, levels: Sequence[float]) -> pd.DataFrame:
     nothing = np.full(horizon, np.nan)
-    more = {"method": "none", "fallback": "no value was ever observed", "interval_method": "none",
+    more: dict[str, object] = {"method": "none", "fallback": "no value was ever observed", "interval_method": "none",
             "backtest_errors_count": 0, "backtest_mean_absolute_error": None, "backtest_skill": None}  # fmt: skip
     ends = np.full((2, len(levels), horizon), np.nan)
     return _frame({"unique_id": [one.unique_id] * horizon, "ds": one.ahead(horizon)}, nothing, ends, levels, more)
@@ -190,6 +190,5 @@ def _frame(
     for name in ("method", "fallback", "interval_method"):
         frame[name] = pd.Series([more.get(name)] * len(frame), dtype=object)
     for name in ("backtest_errors_count", "backtest_mean_absolute_error", "backtest_skill"):
-        value = more.get(name)
-        frame[name] = np.nan if value is None else value
+        frame[name] = pd.Series([more.get(name)] * len(frame), dtype=float)
     return frame

@@ -103,10 +103,10 @@ def filled(values: Floats, season_length: int) -> Floats:
     if not gaps.any():
         return values
     phase = np.arange(len(values)) % season_length
-    season = np.zeros(len(values))
+    season: Floats = np.zeros(len(values))
     if season_length > 1 and len(values) >= 2 * season_length:
         means = pd.Series(values).groupby(phase).mean()
-        season = (means - means.mean()).fillna(0.0).to_numpy()[phase]
+        season = np.asarray((means - means.mean()).fillna(0.0), dtype=np.float64)[phase]
     rest = values - season
     known = np.flatnonzero(~gaps)
     return np.where(gaps, np.interp(np.arange(len(values)), known, rest[known]) + season, values)
@@ -170,7 +170,7 @@ def _month_grid(at: pd.Series, names: pd.Series) -> tuple[npt.NDArray[np.int64],
     def back(first: int, count: int) -> pd.DatetimeIndex:
         ahead = [origin + place * step for place in range(first, first + count)]
         starts = pd.DatetimeIndex([pd.Timestamp(month // 12, month % 12 + 1, 1) for month in ahead])
-        return (starts + pd.offsets.MonthEnd(0) if is_last else starts + day) + clock
+        return pd.DatetimeIndex((starts + pd.offsets.MonthEnd(0) if is_last else starts + day) + clock)
 
     return _steps(months, origin, step), back
 

@@ -70,7 +70,8 @@ def widths(
     origins = sum(own.shape[0] for own in kept)
     quantiles = _quantiles(pooled, origins, levels)
     moved = [own for own, is_usable in zip(differences, usable, strict=True) if is_usable]
-    relative = np.median([scale / step for scale, step in zip(scales, moved, strict=True) if step > 0] or [np.nan])
+    ratio_of_steps = [float(scale / step) for scale, step in zip(scales, moved, strict=True) if step > 0]
+    relative = float(np.median(ratio_of_steps)) if ratio_of_steps else np.nan
     own_scales = iter(scales)
     found = []
     for is_usable, is_tested, span, step, count in zip(usable, tested, spans, differences, points, strict=True):
@@ -117,7 +118,7 @@ def _ratios(normal: Floats) -> Floats:
 
 
 def _quantiles(ratios: Floats, origins: int, levels: Sequence[float]) -> Floats:
-    from scipy import stats
+    from scipy import stats  # type: ignore[import-untyped]
 
     shares = np.array(levels) / 100
     spread = stats.t(_PRIOR_FREEDOM)
