@@ -95,5 +95,4 @@ def retention_result(
 
 
 def _known(outcomes: pd.Series | npt.ArrayLike) -> npt.NDArray[np.float64]:
-    known: npt.NDArray[np.float64] = pd.Series(outcomes, dtype=object).dropna().astype("float64").to_numpy()
-    return known
+    return np.asarray(pd.Series(outcomes, dtype=object).dropna(), dtype=np.float64)
