@@ -1,32 +1,6 @@
 {# analytics.plan_network_capacity: a zone's subscribers month by month under the source's signature, from
-   analytics.capacity_forecasts, with the caller's rights, for the roles that may read that table. What is not there is an
-   error that says what is. It is made anew only when its text or these roles are different: the comment holds their hash. #}
+   analytics.capacity_forecasts, with the caller's rights. What is not there is an error that says what is. #}
 {% macro create_plan_network_capacity() -%}
-    {%- if execute -%}
-        {%- set function = 'analytics.plan_network_capacity(uuid, integer)' -%}
-        {%- set readers = [] -%}
-        {%- if has_access() -%}
-            {%- for row in run_query(
-                "select distinct quote_ident(role_name) from access.wanted('analytics.capacity_forecasts') order by 1"
-            ) -%}
-                {%- do readers.append(row[0]) -%}
-            {%- endfor -%}
-        {%- endif -%}
-        {%- set hash = local_md5(plan_network_capacity_sql() ~ readers | join(',')) -%}
-        {%- set found = run_query("select obj_description(to_regprocedure('" ~ function ~ "'), 'pg_proc')") -%}
-        {%- if hash not in (found[0][0] or '') -%}
-{{ plan_network_capacity_sql() }};
-revoke all on function {{ function }} from public;
-            {%- for reader in readers %}
-grant execute on function {{ function }} to {{ reader }};
-            {%- endfor %}
-comment on function {{ function }} is
-    'A zone''s subscribers against its capacity, month by month; from analytics.capacity_forecasts. ({{ hash }})';
-        {%- endif -%}
-    {%- endif -%}
-{%- endmacro %}
-
-{% macro plan_network_capacity_sql() -%}
 create or replace function analytics.plan_network_capacity(zone_uuid uuid, planning_horizon_months integer default 12)
 returns table (
     planning_period date, current_capacity integer, projected_demand integer, capacity_gap integer,
@@ -70,5 +44,8 @@ begin
         and forecast.months_ahead <= planning_horizon_months
     order by forecast.planning_period;
 end
-$plan$
+$plan$;
+comment on function analytics.plan_network_capacity(uuid, integer) is
+    'A zone''s subscribers against its capacity, month by month; from analytics.capacity_forecasts.';
+{{ let_readers_call('analytics.plan_network_capacity(uuid, integer)', 'network') }}
 {%- endmacro %}
