@@ -226,14 +226,16 @@ def prepare_access(url: str, administrator_url: str | None = None, *, anew: bool
             _administer(administrator, lambda: _server_statements(administrator, rules, login))
         elif acts_as != rules.owner.name:
             notice.append(
-                f"{login} may not make roles here, so nobody but {login} can read the warehouse, and changes are not"
-                " audited; an administrator can mend that: make roles SQL=yes prints what to run"
+                f"{login} may not make roles here, so nobody but {login} can read the warehouse, changes are not audited"
+                " and filings have no place; an administrator can mend that: make roles SQL=yes prints what to run"
             )
         with psycopg.connect(url, autocommit=True) as connection:
             install(connection, rules)
             if may_administer:
                 _administer(administrator, lambda: _filings_statements(administrator, rules))
-            elif not _one(connection, "select to_regclass('regulatory.packages') is not null"):
+            elif acts_as == rules.owner.name and not _one(
+                connection, "select to_regclass('regulatory.packages') is not null"
+            ):
                 notice.append("filings have no place here yet: an administrator runs what make roles SQL=yes prints")
             connection.execute(sql.SQL("comment on schema access is {}").format(sql.Literal(_fingerprint(rules))))
     return notice
