@@ -96,5 +96,7 @@ def test_outages_of_the_period(any_warehouse, any_world, recounted):
         expected = outage_measures(any_world, day)
         assert {row[0] for row in found} == set(expected)
         for provider, *figures in found:
-            close = [None if value is None else pytest.approx(value, rel=1e-5, abs=1e-3) for value in expected[provider]]
+            close = [
+                None if value is None else pytest.approx(value, rel=1e-5, abs=1e-3) for value in expected[provider]
+            ]
             assert figures == close

@@ -6,16 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-<<<<<<< HEAD
 from orchestration.analytics.churn_scores.bundles import Bundle, Last, sha256
 from orchestration.analytics.churn_scores.scoring import score_rows
 from orchestration.analytics.churn_scores.training import Labelled, evaluate, is_learnable, train
 from tests.unit.test_churn_work import PARAMETERS, RULES, WORDS, rule_scores
-=======
-from orchestration.analytics.churn import ChurnDataError, ChurnModel, fitting, train_and_evaluate, training
-from orchestration.analytics.churn.columns import judge_columns, read_columns
-from orchestration.analytics.churn.labels import deal, read_label
->>>>>>> 2c5ec138423cf5286c799c0c5cde7da83bef9851
 
 FEW = PARAMETERS | {"minimum_leavers": 60.0, "minimum_non_payments": 1e9}
 DAY = date(2026, 9, 30)
@@ -49,7 +43,6 @@ def tested(rows):
     return evaluate(rows, FEW, 30)
 
 
-<<<<<<< HEAD
 @pytest.fixture(scope="module")
 def trained(rows, tested):
     return {one.segment: one for one in train(rows, FEW, DAY, tested, {})}
@@ -61,36 +54,6 @@ def test_a_segment_with_few_leavers_goes_by_rules(rows, trained):
     assert trained["postpaid"].is_promoted
     assert is_learnable(rows, FEW)
     assert not is_learnable(rows, FEW | {"minimum_leavers": 1e6})
-=======
-@pytest.fixture(autouse=True)
-def few_folds(monkeypatch):
-    """Ten folds show no more here than three, for a multiple of the time."""
-    monkeypatch.setattr(training, "FOLDS", 3)
-    monkeypatch.setattr(fitting, "INNER_FOLDS", 3)
-    monkeypatch.setattr(training, "GROUP_FOLDS_OVER_TIME", 3)
-
-
-def test_out_of_fold_on_a_part_of_the_telco_file(telco):
-    features, label = telco.drop(columns="Churn"), telco["Churn"]
-    found = train_and_evaluate(features, label, seed=1)
-    assert found.predictions.index.equals(features.index)
-    assert found.predictions.between(0, 1).all()
-    assert (found.rows_count, found.events_count, found.event, found.scheme) == (
-        800, int((label == "Yes").sum()), "yes", "3 folds",
-    )  # fmt: skip
-    truth = (label == "Yes").to_numpy()
-    # Second roads to the four figures.
-    told = found.predictions.to_numpy()
-    pairs = told[truth][:, None] - told[~truth][None, :]
-    assert found.auc == pytest.approx((np.sign(pairs) / 2 + 0.5).mean())
-    assert found.brier == pytest.approx(np.square(told - truth).mean())
-    ranked = sorted(zip(told, truth, strict=True), key=lambda pair: pair[0])
-    tenths = [ranked[at : at + 80] for at in range(0, 800, 80)]
-    gaps = [abs(sum(p for p, _ in tenth) - sum(t for _, t in tenth)) for tenth in tenths]
-    assert found.expected_calibration_error == pytest.approx(sum(gaps) / 800)
-    assert found.top_decile_lift == pytest.approx(sum(t for _, t in tenths[-1]) / 80 / truth.mean())
-    assert found.auc > 0.8
->>>>>>> 2c5ec138423cf5286c799c0c5cde7da83bef9851
 
 
 def test_later_months_say_how_good_it_is(tested):
