@@ -19,7 +19,7 @@ LEAST_ERRORS, LEAST_OWN_ERRORS, LEAST_ORIGINS = 25, 8, 3
 # Errors at origins nearer than a horizon overlap, so that a series' mean error is drawn from the very errors that it
 # is to judge. Half widths grow by so much for each share over the other by which horizons are fewer than the origins
 # span; fitted to public monthly series (docs/capacity.md).
-_OVERLAP_SLOPE, _OVERLAP_FREE = 0.4, 0.3
+_OVERLAP_SLOPE, _OVERLAP_FREE = 0.4, 0.22
 # Origins that the quantiles of a heavy-tailed distribution stand for, while there are few of one's own.
 _PRIOR_ORIGINS, _PRIOR_FREEDOM = 10, 8
 # From so many series on each step ahead has its own mean error; with fewer it is a power of the step.
