@@ -226,7 +226,7 @@ def prepare_access(url: str, administrator_url: str | None = None, *, anew: bool
             _administer(administrator, lambda: _server_statements(administrator, rules, login))
         elif acts_as != rules.owner.name:
             notice.append(
-                f"{login} may not make roles here, so nobody but {login} can read the warehouse, changes are not audited"
+                f"{login} may not make roles here, so nobody but {login} reads the warehouse, changes are not audited"
                 " and filings have no place; an administrator can mend that: make roles SQL=yes prints what to run"
             )
         with psycopg.connect(url, autocommit=True) as connection:

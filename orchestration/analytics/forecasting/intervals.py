@@ -118,7 +118,7 @@ def _ratios(normal: Floats) -> Floats:
 
 
 def _quantiles(ratios: Floats, origins: int, levels: Sequence[float]) -> Floats:
-    from scipy import stats  # type: ignore[import-untyped]
+    from scipy import stats
 
     shares = np.array(levels) / 100
     spread = stats.t(_PRIOR_FREEDOM)
