@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from orchestration.access.administering import audit_sql, filings_statements, server_statements
 from orchestration.access.rules import Rules, read_rules
 from orchestration.access.statements import (
     SCHEMAS,
@@ -34,99 +35,19 @@ _AT_ONCE = (psycopg.errors.InternalError_, psycopg.errors.DuplicateObject, psyco
 _RULE_TABLES = ("classes", "audited_tables", "roles", "rules", "withheld_columns")
 
 
-def _audit_sql(rules: Rules) -> str:
-    text = (_HERE / "audit.sql").read_text(encoding="utf-8")
-    readers = "".join(
-        f'grant usage on schema audit to "{role.name}";\ngrant select on all tables in schema audit to "{role.name}";\n'
-        f'grant execute on all functions in schema audit to "{role.name}";\n'
-        for role in rules.roles.values()
-        if role.reads_audit
-    )
-    return text.format(owner=f'"{rules.owner.name}"') + readers
-
-
 def _access_sql() -> str:
     return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("access.sql", "protecting.sql"))
 
 
 def _fingerprint(rules: Rules) -> str:
     """A hash of everything that is installed; audit's partitions, made years ahead, are seen to once a year."""
-    parts = [_access_sql(), _audit_sql(rules), states_sql(rules), repr(rules), str(datetime.now(UTC).year)]
+    parts = [_access_sql(), audit_sql(rules), states_sql(rules), repr(rules), str(datetime.now(UTC).year)]
     return "Who may see what; see docs/security.md. " + hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _one(connection: psycopg.Connection, query: str, *values: object) -> object:
     row = connection.execute(query.encode(), values or None).fetchone()
     return row[0] if row else None
-
-
-# Object logging follows a role's rights: `support` is the one that reads customers, services, usage and bills. Only who
-# runs it can see whether the server has loaded pgaudit.
-_PGAUDIT = """do $pgaudit$ begin
-    if current_setting('shared_preload_libraries') like '%pgaudit%' then
-        create extension if not exists pgaudit;
-        alter database {database} set pgaudit.log to 'ddl, role';
-        alter database {database} set pgaudit.role to 'support';
-        alter role {login} in database {database} set pgaudit.role to '';
-    end if;
-end $pgaudit$"""
-
-
-# Who is in the way of a swap is named by what its session asks. Where it cannot be granted, by name only.
-_SEES_SESSIONS = """do $sees$ begin
-    grant pg_read_all_stats to {owner};
-exception when insufficient_privilege then null;
-end $sees$"""
-
-
-def _server_statements(connection: psycopg.Connection, rules: Rules, login: str) -> list[str]:
-    """The roles, the pipeline's place among them, and the audit trail."""
-    names = {
-        "owner": sql.Identifier(rules.owner.name), "login": sql.Identifier(login),
-        "database": sql.Identifier(connection.info.dbname),
-    }  # fmt: skip
-    own = [
-        _PGAUDIT, _SEES_SESSIONS,
-        "grant {owner} to {login}", "alter role {login} in database {database} set role to {owner}",
-    ]  # fmt: skip
-    return [
-        *role_statements(connection, rules),
-        *database_statements(connection, rules),
-        *(sql.SQL(text).format(**names).as_string(connection) for text in own),
-        *_keepers_statements(connection, rules, "audit", _audit_sql(rules)),
-    ]
-
-
-def _keepers_statements(connection: psycopg.Connection, rules: Rules, schema: str, script: str) -> list[str]:
-    """A script run as the keeper, who owns the schema; nobody is the keeper before or after."""
-    names = {"keeper": sql.Identifier(rules.keeper.name), "schema": sql.Identifier(schema)}
-    before = [
-        "grant {keeper} to session_user", "create schema if not exists {schema} authorization {keeper}",
-        "alter schema {schema} owner to {keeper}", "set local check_function_bodies to off", "set local role {keeper}",
-    ]  # fmt: skip
-    after = ["set local role none", "revoke {keeper} from session_user"]
-    return [
-        *(sql.SQL(text).format(**names).as_string(connection) for text in before),
-        script,
-        *(sql.SQL(text).format(**names).as_string(connection) for text in after),
-    ]
-
-
-def _filings_statements(connection: psycopg.Connection, rules: Rules) -> list[str]:
-    """The tables of filings and the rules of their states; needs schema access, whose scopes their policies ask."""
-    keeper = sql.Identifier(rules.keeper.name)
-    return [
-        sql.SQL("grant usage on schema access to {}").format(keeper).as_string(connection),
-        *_keepers_statements(connection, rules, "regulatory", states_sql(rules)),
-    ]
-
-
-def administrators_statements(connection: psycopg.Connection, rules: Rules, login: str) -> list[str]:
-    """What only a login may do that makes roles; needs schema access.
-
-    The statements belong into one transaction; `connection` is only asked what is there.
-    """
-    return [*_server_statements(connection, rules, login), *_filings_statements(connection, rules)]
 
 
 def _write_rules(connection: psycopg.Connection, rules: Rules) -> None:
@@ -223,7 +144,7 @@ def prepare_access(url: str, administrator_url: str | None = None, *, anew: bool
             _one(administrator, "select rolsuper or rolcreaterole from pg_roles where rolname = session_user")
         )
         if may_administer:
-            _administer(administrator, lambda: _server_statements(administrator, rules, login))
+            _administer(administrator, lambda: server_statements(administrator, rules, login))
         elif acts_as != rules.owner.name:
             notice.append(
                 f"{login} may not make roles here, so nobody but {login} reads the warehouse, changes are not audited"
@@ -232,7 +153,7 @@ def prepare_access(url: str, administrator_url: str | None = None, *, anew: bool
         with psycopg.connect(url, autocommit=True) as connection:
             install(connection, rules)
             if may_administer:
-                _administer(administrator, lambda: _filings_statements(administrator, rules))
+                _administer(administrator, lambda: filings_statements(administrator, rules))
             elif acts_as == rules.owner.name and not _one(
                 connection, "select to_regclass('regulatory.packages') is not null"
             ):

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import psycopg
 
-from orchestration.access.applying import administrators_statements, find_drift, prepare_access, protect_relations
+from orchestration.access.administering import administrators_statements
+from orchestration.access.applying import find_drift, prepare_access, protect_relations
 from orchestration.access.matrix import write_matrix
 from orchestration.access.rules import read_rules
 from orchestration.warehouse.connection import administrator_url, open_warehouse

@@ -7,8 +7,8 @@ import psycopg
 import pytest
 
 from orchestration.__main__ import main
+from orchestration.access.administering import administrators_statements
 from orchestration.access.applying import (
-    administrators_statements,
     find_drift,
     install,
     prepare_access,
