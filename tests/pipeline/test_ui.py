@@ -68,7 +68,7 @@ def test_the_job_is_started_from_the_page_and_builds_the_dashboard(ui, browser):
     found = browser.wait_for("return (location.href.match(/runs\\/([0-9a-f-]{36})/) || [])[1] || null")
     assert re.fullmatch(r"[0-9a-f-]{36}", str(found))
     query = f'{{ runOrError(runId: "{found}") {{ ... on Run {{ status }} }} }}'
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 600
     while True:
         status = call("POST", f"{address}/graphql", {"query": query})["data"]["runOrError"]["status"]
         if status in ("SUCCESS", "FAILURE", "CANCELED") or time.monotonic() > deadline:

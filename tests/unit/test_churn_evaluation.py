@@ -223,6 +223,19 @@ def test_remaining_months_of_those_watched_late_and_of_small_segments():
         remaining_months(lifetimes.iloc[:0], asked)
 
 
+def test_remaining_months_where_the_only_one_watched_early_ended():
+    """One was watched from the first month and left in the fourth, before anybody else was watched."""
+    lifetimes = pd.DataFrame({
+        "tenure_months": [4.0, *[40.0] * 30], "entry_months": [0.0, *[20.0] * 30],
+        "is_ended": [True, *[False] * 30], "segment": "postpaid",
+    })  # fmt: skip
+    asked = pd.DataFrame({"tenure_months": [1.0, 10.0, 30.0], "segment": "postpaid"})
+    found = remaining_months(lifetimes, asked, horizon_months=12)["expected_remaining_months"].tolist()
+    # Nobody left after the fourth month; before it, one of one did (Nelson and Aalen: exp(-1) stay).
+    assert found[1:] == pytest.approx([12, 12], abs=0.01)
+    assert found[0] == pytest.approx(3 + 9 * np.exp(-1), abs=0.1)
+
+
 def test_expected_loss():
     found = expected_loss(pd.Series([0.1, 0.5]), pd.Series([30.0, 10.0]), pd.Series([20.0, 4.0]))
     assert found.tolist() == pytest.approx([60, 20])

@@ -71,16 +71,22 @@ def _check(frame: pd.DataFrame, columns: set[str], name: str) -> None:
 
 def _ahead(lifetimes: pd.DataFrame, tenure: Floats, horizon: float, discount: float) -> Floats:
     """Discounted area under the curve in steps of its own, for each tenure."""
-    from lifelines import KaplanMeierFitter
+    from lifelines import KaplanMeierFitter, NelsonAalenFitter
+    from lifelines.exceptions import StatError
 
     # A month begun and ended on the same day was lived for a part of a day.
     lived = lifetimes["tenure_months"].astype(float).clip(lower=0.01)
     entry = lifetimes["entry_months"].astype(float).clip(upper=lived - 0.005) if "entry_months" in lifetimes else None
-    fitter = KaplanMeierFitter().fit(lived, lifetimes["is_ended"].astype(bool), entry=entry)
-    curve = fitter.survival_function_.iloc[:, 0]
+    is_ended = lifetimes["is_ended"].astype(bool)
+    try:
+        curve = KaplanMeierFitter().fit(lived, is_ended, entry=entry).survival_function_.iloc[:, 0]
+    except StatError:
+        # So few were watched early that the last of them ended: Kaplan and Meier's curve would be 0 from there on.
+        hazards = NelsonAalenFitter(nelson_aalen_smoothing=False).fit(lived, is_ended, entry=entry)
+        curve = np.exp(-hazards.cumulative_hazard_.iloc[:, 0])
     times, alive = curve.index.to_numpy(dtype=np.float64), curve.to_numpy(dtype=np.float64)
     at_risk = float((lived - (0.0 if entry is None else entry)).sum())
-    hazard = float(lifetimes["is_ended"].sum()) / at_risk
+    hazard = float(is_ended.sum()) / at_risk
     monthly = np.log1p(discount / 100) / 12
     steps = np.arange(0.0, horizon + 1e-9, 0.25)
     middle, width = (steps[1:] + steps[:-1]) / 2, np.diff(steps)
