@@ -126,6 +126,9 @@ def _remaining_months(reader: Reader, rows: pd.DataFrame, segment: pd.Series) ->
         }
     )
     lifetimes = lifetimes[lifetimes["tenure_months"] > lifetimes["entry_months"]]
+    if lifetimes.empty:
+        # The first features are those of AS_OF: nobody has been watched for any time yet.
+        return pd.Series(float("nan"), index=rows.index)
     began = stays.drop_duplicates("customer_id", keep="last").set_index("customer_id")["began_at"]
     held = rows["customer_id"].map(began).fillna(pd.Timestamp(reader.as_of))
     customers = pd.DataFrame({"tenure_months": _months(pd.Timestamp(reader.as_of) - held), "segment": segment})
