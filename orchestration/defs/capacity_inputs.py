@@ -32,7 +32,8 @@ _ELEMENTS = f"""
 _SUBSCRIBERS = """
     select zone_id::text, month_start_date, count(*) filter (where is_in_service_at_end)::float8
     from core.fct_subscription_monthly
-    where month_start_date >= %(first)s and month_start_date < %(next)s group by 1, 2"""
+    where month_start_date >= %(first)s and month_start_date < %(next)s group by 1, 2 order by 1, 2"""
+# Sums are numeric: those of floats depend on the order in which PostgreSQL happens to read.
 # A day's busy hour of the uplink: the busiest of its hours where nearly all are there; else the daily mean, by as much
 # busier as the downlink was.
 _TRAFFIC = """
@@ -47,9 +48,9 @@ _TRAFFIC = """
     day as (
         select daily.element_id, daily.zone_id, daily.performance_date,
             date_trunc('month', daily.performance_date)::date as month_start_date,
-            daily.busy_hour_throughput_mbps::float8 as mbps_down,
+            daily.busy_hour_throughput_mbps as mbps_down,
             coalesce(hourly.busy_hour_mbps_up, daily.avg_uplink_throughput_mbps
-                * daily.busy_hour_throughput_mbps / nullif(daily.avg_throughput_mbps, 0))::float8 as mbps_up
+                * daily.busy_hour_throughput_mbps / nullif(daily.avg_throughput_mbps, 0)) as mbps_up
         from core.fct_network_performance_daily as daily
         left join hourly using (element_id, performance_date)
         where daily.element_id = any(%(leaves)s)
@@ -80,8 +81,9 @@ _TRAFFIC = """
         cross join lateral (select leaves_count * %(least_reporting)s::float8 as least) as counted
     )
     select entity_type, entity_id::text, measure, month_start_date,
-        percentile_cont(%(percentile)s::float8) within group (order by mbps)
-    from value where mbps is not null group by 1, 2, 3, 4 having count(*) >= %(least_days)s"""
+        percentile_cont(%(percentile)s::float8) within group (order by mbps::float8)
+    from value where mbps is not null group by 1, 2, 3, 4 having count(*) >= %(least_days)s
+    order by 1, 2, 3, 4"""
 
 
 @dataclass(frozen=True)

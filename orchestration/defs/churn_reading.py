@@ -55,9 +55,11 @@ _ROWS = {
 _LIGHT = "as_of_date, feature.as_of_at, feature.{id}, feature.line_of_business"
 _SERVICES = """
     select service_id, customer_id, activated_at from core.dim_service
-    where is_current and activated_at < %(as_of)s and activated_at < coalesce(deactivated_at, 'infinity')"""
+    where is_current and activated_at < %(as_of)s and activated_at < coalesce(deactivated_at, 'infinity')
+    order by service_id"""
 _DEPARTURES = """
-    select service_id, departure_kind, silent_days, departed_at, returned_at from core.fct_service_departure"""
+    select service_id, departure_kind, silent_days, departed_at, returned_at from core.fct_service_departure
+    order by service_id, silent_days, departed_at"""
 _VALUE = """
     select feature.customer_id, money.monthly_margin, customer.lifetime_value * rate.rate as stored_lifetime_value,
         customer.churn_risk_score as crm_churn_risk_score, contact.last_contacted_at
