@@ -185,16 +185,19 @@ def test_an_origin_s_methods_are_chosen_without_its_own_errors():
 )
 @settings(max_examples=12, deadline=None)
 def test_intervals_cover_what_they_say(seed, spread, freedom, grows):
-    """Independent errors of many series of any scale, tails and growth with the horizon."""
-    rng = np.random.default_rng(seed)
-    scale = np.exp(rng.normal(0, spread, 300))[:, None, None] * (np.sqrt(np.arange(1, 7)) if grows else np.ones(6))
-    errors = scale * rng.standard_t(freedom, (300, 10, 6))
-    came = scale[:, 0] * rng.standard_t(freedom, (300, 6))
-    found = widths(list(errors), [60.0] * 300, [1.0] * 300, [120] * 300, (80, 95), 6)
+    """Independent errors of many series of any scale, tails and growth with the horizon.
+
+    With 1 500 series the share covered scatters by 0.0045 and 0.0022: the bounds are five times that from what is met.
+    """
+    rng, many = np.random.default_rng(seed), 1500
+    scale = np.exp(rng.normal(0, spread, many))[:, None, None] * (np.sqrt(np.arange(1, 7)) if grows else np.ones(6))
+    errors = scale * rng.standard_t(freedom, (many, 10, 6))
+    came = scale[:, 0] * rng.standard_t(freedom, (many, 6))
+    found = widths(list(errors), [60.0] * many, [1.0] * many, [120] * many, (80, 95), 6)
     half = np.stack([one.half for one in found])
     assert {one.method for one in found} == {"conformal"}
-    assert 0.77 <= (np.abs(came) <= half[:, 0]).mean() <= 0.84
-    assert 0.93 <= (np.abs(came) <= half[:, 1]).mean() <= 0.97
+    assert 0.775 <= (np.abs(came) <= half[:, 0]).mean() <= 0.826
+    assert 0.938 <= (np.abs(came) <= half[:, 1]).mean() <= 0.963
 
 
 def test_gaps_are_filled_on_top_of_the_season():
