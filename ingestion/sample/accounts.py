@@ -29,7 +29,7 @@ from ingestion.sample.clock import (
 from ingestion.sample.customers import People
 from ingestion.sample.geography import Geography
 from ingestion.sample.irregular_usage import Irregular
-from ingestion.sample.irregularities import more_mistakes, spoil_payments
+from ingestion.sample.irregularities import FORGOTTEN, forget, more_mistakes, never_billed, spoil_payments
 from ingestion.sample.life import UNPAID, Life
 from ingestion.sample.tariffs import Tariffs, plan_array
 from ingestion.sample.usage import MonthUsage, UsageMaker
@@ -73,6 +73,7 @@ class Accounts:
         self.bounds = self.clock.month_bounds()
         self.rater = Rater(self.people, self.life)
         self.provider = plan_array("provider")[self.people.first_plan]
+        self.forgotten = never_billed(self.clock, self.people, self.life)
         self.hardware = self.clock.random("hardware").random(len(self.people)) < 0.45
 
     def months(self) -> Iterator[MonthBills]:
@@ -94,6 +95,8 @@ class Accounts:
         charges = self._mistaken(rng, month, self._owners(charges))
         named = charges.filter(pl.col("mistake").is_not_null())
         spoilt = np.concatenate([self._lost["service"].to_numpy(), named["service"].to_numpy()])
+        spoilt = np.concatenate([spoilt, self.forgotten])
+        charges = forget(charges, self.forgotten)
         charges = more_mistakes(self.clock, month, charges, spoilt, self.people, self.life, self.tariffs)
         return self._month(rng, month, usage, charges)
 
@@ -154,9 +157,15 @@ class Accounts:
     ) -> MonthBills:
         owner = ["customer", "provider"]
         kind = pl.col("charge_type") == "discount"
-        bills = charges.group_by(owner, maintain_order=True).agg(
-            pl.col("amount").filter(~kind).sum().alias("subtotal"),
-            (-pl.col("amount").filter(kind).sum()).alias("discount"),
+        # Charges that never reach a bill keep their place among the ids.
+        forgotten = pl.col("mistake").fill_null("") == FORGOTTEN
+        bills = (
+            charges.filter(~forgotten)
+            .group_by(owner, maintain_order=True)
+            .agg(
+                pl.col("amount").filter(~kind).sum().alias("subtotal"),
+                (-pl.col("amount").filter(kind).sum()).alias("discount"),
+            )
         )
         tax = tax_cents((bills["subtotal"] - bills["discount"]).to_numpy())
         bills = bills.with_columns(pl.Series("tax", tax), uuids(rng, len(bills)).alias("bill_id"))
@@ -179,11 +188,13 @@ class Accounts:
         payments = payments.filter((payments["payment_status"] == "failed") | ~payments["bill_id"].is_in(never))
         payments, spoilt = spoil_payments(self.clock, month, payments)
         self._keep_payments(month, spoilt)
-        return MonthBills(month, usage, versions, self._charge_rows(rng, rows, last), payments)
+        charge_rows = self._charge_rows(rng, rows, last).filter(rows["mistake"].fill_null("") != FORGOTTEN)
+        return MonthBills(month, usage, versions, charge_rows, payments)
 
     def _never_pays(self, bills: pl.DataFrame) -> Bools:
         """Bills of subscription frauds: nothing that their customers owe is paid."""
-        return self.never_pays[bills["customer"].to_numpy()]
+        found: Bools = self.never_pays[bills["customer"].to_numpy()]
+        return found
 
     def _keep_payments(self, month: int, spoilt: pl.DataFrame) -> None:
         nothing, start = pl.lit(None, pl.String), self.clock.months()[month].isoformat()
@@ -202,7 +213,7 @@ class Accounts:
             self.people.service_ids.gather(wrong["service"]).alias("service_id"),
         )
         self.mistakes.append(
-            wrong.select(
+            wrong.filter(pl.col("stake") != 0).select(
                 "bill_id", "service_id", "billing_period_start", pl.col("mistake").alias("kind"), "charge_type",
                 pl.col("stake").alias("cents"),
             )

@@ -229,11 +229,13 @@ class Irregular:
 
 
 def _chosen(usage: MonthUsage, own: Bools) -> MonthUsage:
-    columns = (usage.service, usage.kind, usage.quantity, usage.local)
-    return MonthUsage(*(column[own] for column in columns), usage.frame.filter(pl.Series(own)))
+    rows = usage.frame.filter(pl.Series(own))
+    return MonthUsage(usage.service[own], usage.kind[own], usage.quantity[own], usage.local[own], rows)
 
 
 def _together(first: MonthUsage, second: MonthUsage) -> MonthUsage:
-    pairs = zip((first.service, first.kind, first.quantity, first.local),
-                (second.service, second.kind, second.quantity, second.local), strict=True)  # fmt: skip
-    return MonthUsage(*(np.concatenate(pair) for pair in pairs), pl.concat([first.frame, second.frame]))
+    service, kind, quantity, local = (
+        np.concatenate([getattr(first, name), getattr(second, name)])
+        for name in ("service", "kind", "quantity", "local")
+    )
+    return MonthUsage(service, kind, quantity, local, pl.concat([first.frame, second.frame]))

@@ -8,15 +8,18 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from ingestion.sample.clock import Clock, Ints, dollars, uuids
+from ingestion.sample.clock import NEVER, Clock, Ints, dollars, uuids
 from ingestion.sample.customers import People
+from ingestion.sample.geography import PROVIDERS
 from ingestion.sample.life import Life
 from ingestion.sample.rating import share_cents
-from ingestion.sample.tariffs import Tariffs
+from ingestion.sample.tariffs import Tariffs, plan_array
 
 # Of all charges, of partial recurring charges, of all charges, and of all bills (each of four ways).
 SMALL_WRONG_RATE, PRORATION, PAST_END, PAYMENT = 0.0002, 0.01, 0.0001, 0.0002
 PAST_END_DAYS = 180
+# The mistake of charges that never reach a bill, one service in so many.
+FORGOTTEN, SERVICES_PER_FORGOTTEN = "service_never_billed", 1500
 PAYMENT_WAYS = ("missing", "other_amount", "twice", "without_bill")
 
 
@@ -61,6 +64,29 @@ def more_mistakes(
     over &= (ended < first) & (ended >= first - PAST_END_DAYS) & (life.ended_day[service] >= bounds[month + 1])
     over &= rng.random(len(charges)) < PAST_END * len(charges) / max(int(over.sum()), 1)
     return pl.concat([changed, _late_discounts(changed.filter(pl.Series(over)), people, price[over], whole)])
+
+
+def never_billed(clock: Clock, people: People, life: Life) -> Ints:
+    """Services, some months old, that nobody bills; their accounts have an older one with the same provider."""
+    rng = clock.random("never billed")
+    as_of = clock.last_ordinal
+    provider = plan_array("provider")[people.first_plan]
+    lives = life.ended >= NEVER
+    oldest = np.full((len(people.customer_ids), len(PROVIDERS)), NEVER, dtype=np.int64)
+    np.minimum.at(oldest, (people.customer[lives], provider[lives]), people.activated_day[lives])
+    fits = lives & (people.activated_day < as_of - 70) & (people.activated_day > as_of - 400)
+    fits &= oldest[people.customer, provider] < people.activated_day - 31
+    choices = np.flatnonzero(fits)
+    return np.sort(rng.choice(choices, min(len(people) // SERVICES_PER_FORGOTTEN, len(choices)), replace=False))
+
+
+def forget(charges: pl.DataFrame, services: Ints) -> pl.DataFrame:
+    """Marks every charge of services that are never billed; at stake is what it should have been."""
+    own = charges["service"].is_in(services)
+    return charges.with_columns(
+        (pl.col("stake") - pl.when(own).then("amount").otherwise(0)).alias("stake"),
+        pl.when(own).then(pl.lit(FORGOTTEN)).otherwise("mistake").alias("mistake"),
+    )
 
 
 def _late_discounts(charges: pl.DataFrame, people: People, price: Ints, whole: int) -> pl.DataFrame:

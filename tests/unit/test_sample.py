@@ -188,7 +188,7 @@ def test_planted_billing_errors_are_few_and_named(longer):
     assert 0 < len(truth) <= 0.005 * len(charges)
     assert set(truth["kind"]) <= {
         "duplicate_charge", "missed_charge", "wrong_rate", "discount_not_applied", "charge_after_termination",
-        "proration_error", "discount_past_end", "payment_mismatch",
+        "proration_error", "discount_past_end", "payment_mismatch", "service_never_billed",
     }  # fmt: skip
     assert (truth["cents"] != 0).all()
     # A charge for a time after the service ended has its entry.
