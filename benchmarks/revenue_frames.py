@@ -9,6 +9,7 @@ import csv
 import gzip
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -46,8 +47,12 @@ def seed(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
-def landed(folder: Path, feed: str, columns: list[str], key: str) -> pl.DataFrame:
-    """The feed's rows whose key is whole, as text, each content once and the newest delivery's first column order."""
+def landed(
+    folder: Path, feed: str, columns: list[str], key: str, then: Callable[[pl.DataFrame], pl.DataFrame] | None = None
+) -> pl.DataFrame:
+    """The feed's rows whose key and times are whole, as text, or what `then` makes of each file's."""
+    times = [name for name in columns if name.endswith(("_at", "_date", "_timestamp"))]
+    broken = [pl.col(name).fill_null("").str.contains("T25:", literal=True) for name in times]
     parts = []
     for path in sorted((folder / "landing" / feed).iterdir(), key=lambda path: (path.stat().st_mtime, path.name)):
         if path.stem.endswith("_again") or "_again." in path.name:
@@ -59,8 +64,10 @@ def landed(folder: Path, feed: str, columns: list[str], key: str) -> pl.DataFram
             part = pl.read_ndjson(gzip.decompress(text) if path.suffix == ".gz" else text, infer_schema_length=None)
         else:
             part = pl.read_csv(path, infer_schema=False, columns=columns)
-        parts.append(part.select(_text(part.schema, name) for name in columns))
-    return pl.concat(parts).filter(pl.col(key).str.len_chars() == 36)
+        rows = part.select(_text(part.schema, name) for name in columns)
+        rows = rows.filter(pl.col(key).str.len_chars() == 36, ~pl.any_horizontal(pl.lit(False), *broken))
+        parts.append(rows if then is None else then(rows))
+    return pl.concat(parts)
 
 
 def _text(schema: pl.Schema, name: str) -> pl.Expr:
@@ -213,14 +220,18 @@ def _usage(folder: Path, places: pl.DataFrame) -> pl.DataFrame:
     names = ["usage_id", "service_id", "element_id", "device_id", "usage_timestamp", "usage_type", "direction",
              "data_usage_bytes", "voice_seconds", "sms_count", "session_seconds", "is_roaming", "counterparty_hash",
              "counterparty_country", "mediation_source", "source_sequence"]  # fmt: skip
-    rows = landed(folder, "usage_records", names, "usage_id")
+    rows = landed(folder, "usage_records", names, "usage_id", lambda part: _usage_part(part, places))
+    return rows.unique("usage_id", keep="first", maintain_order=True).sort("usage_timestamp", "usage_id")
+
+
+def _usage_part(rows: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
     numbers = ["data_usage_bytes", "voice_seconds", "sms_count", "session_seconds", "source_sequence"]
     rows = rows.with_columns(_instant("usage_timestamp"), *[_whole(name) for name in numbers])
     rows = rows.filter(
         pl.all_horizontal(pl.col("usage_timestamp", "service_id", *numbers[:3]).is_not_null()),
         pl.all_horizontal(pl.col(numbers).fill_null(0) >= 0), pl.col("usage_type").is_in(["data", "voice", "sms"]),
         pl.col("direction").ne_missing("no_such_value"),
-    ).unique("usage_id", keep="first", maintain_order=True)  # fmt: skip
+    )  # fmt: skip
     rows = rows.join(places, on="service_id")
     zones = sorted({*places["time_zone"], *places["provider_zone"]})
     kind = pl.col("usage_type").replace_strict(["data", "voice", "sms"], [0, 1, 2], return_dtype=pl.Int8)
@@ -236,7 +247,7 @@ def _usage(folder: Path, places: pl.DataFrame) -> pl.DataFrame:
         _local_day("usage_timestamp", zones).alias("day"), kind.alias("kind"), flags.cast(pl.Int8).alias("flags"),
         quantity.alias("quantity"), start.alias("start"),
     )  # fmt: skip
-    return rows.select(pl.col(name).cast(kind) for name, kind in USAGE.items()).sort("usage_timestamp", "usage_id")
+    return rows.select(pl.col(name).cast(kind) for name, kind in USAGE.items())
 
 
 def _whole(name: str) -> pl.Expr:

@@ -28,7 +28,7 @@ from orchestration.analytics.revenue_assurance.found import Findings, Found, mid
 from orchestration.analytics.revenue_assurance.inputs import Inputs, Parameters
 from orchestration.analytics.revenue_assurance.payments import payment_mismatches
 from orchestration.analytics.revenue_assurance.periods import account_periods, segments_of, tariff_list, with_recurring
-from orchestration.analytics.revenue_assurance.records import gap_findings, repeated_findings, repeated_records
+from orchestration.analytics.revenue_assurance.records import gap_findings, repeated_findings
 from orchestration.analytics.revenue_assurance.repeating import missed_repeated
 from orchestration.analytics.revenue_assurance.use import expected_use
 
@@ -59,8 +59,7 @@ def find_billing(inputs: Inputs, parameters: Parameters) -> Findings:
     found += _use(inputs, judged_use, inside, tariffs)
     found += missed_repeated(inside, segments, parameters)
     found += payment_mismatches(inputs, parameters)
-    repeated = repeated_records(inputs.usage)
-    found += repeated_findings(inputs, repeated, judged_use, tariffs)
+    found += repeated_findings(inputs, judged_use, tariffs)
     found += gap_findings(inputs, inside, parameters)
     kept = [one for one in found if one.finding_kind not in parameters.disabled]
     return Findings(kept, {

@@ -17,6 +17,7 @@ from orchestration.analytics.revenue_assurance.found import Findings, Found
 from orchestration.analytics.revenue_assurance.inputs import Inputs, Parameters
 from orchestration.analytics.revenue_assurance.lines import (
     GB,
+    LINE_COLUMNS,
     busiest_spans,
     call_days,
     features,
@@ -24,7 +25,6 @@ from orchestration.analytics.revenue_assurance.lines import (
     is_roaming,
     unusual_shares,
 )
-from orchestration.analytics.revenue_assurance.records import repeated_records
 
 _WEEK_DAYS = 7
 
@@ -32,8 +32,7 @@ _WEEK_DAYS = 7
 def find_fraud(inputs: Inputs, parameters: Parameters) -> Findings:
     """One finding per line that a rule holds for, or that nearly fits one while the model finds it most unusual."""
     mobile = inputs.newest_services().filter("is_mobile")
-    usage = inputs.usage.join(mobile.select("service_id"), on="service_id", how="semi")
-    usage = usage.join(repeated_records(usage).select("usage_id"), on="usage_id", how="anti")
+    usage = inputs.usage_once(LINE_COLUMNS, mobile.select("service_id"))
     if usage.is_empty():
         return Findings([], {"lines_judged_for_fraud": 0})
     daily = call_days(usage)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 
 import polars as pl
 
@@ -76,9 +77,38 @@ class Inputs:
     billed_services: pl.Series
     high_risk_countries: frozenset[str]
 
+    @cached_property
+    def repeated(self) -> pl.DataFrame:
+        """The usage records that say the same as an earlier one under another id."""
+        return repeated_records(self.usage)
+
+    def usage_once(self, columns: Sequence[str] | None = None, services: pl.DataFrame | None = None) -> pl.DataFrame:
+        """Usage records without those: these columns, of these services only (a frame with service_id)."""
+        own = self.usage.lazy()
+        if services is not None:
+            own = own.join(services.lazy(), on="service_id", how="semi")
+        if len(self.repeated):
+            own = own.filter(~pl.col("usage_id").is_in(self.repeated["usage_id"].implode()))
+        return (own if columns is None else own.select(columns)).collect()
+
     def newest_services(self) -> pl.DataFrame:
         """One row per service: its newest version."""
         return self.services.sort("service_id", "from_day").unique("service_id", keep="last", maintain_order=True)
+
+
+_CONTENT = ["service_id", "usage_timestamp", "kind", "quantity", "flags", "counterparty_hash", "device_id",
+            "session_seconds"]  # fmt: skip
+
+
+def repeated_records(usage: pl.DataFrame) -> pl.DataFrame:
+    """The records that say the same as an earlier one (in the order of ids) under another id."""
+    content = pl.struct(_CONTENT).hash(seed=1).alias("content")
+    often = usage.select(content).filter(pl.col("content").is_duplicated())["content"].unique()
+    if often.is_empty():
+        return usage.clear()
+    candidates = usage.filter(pl.struct(_CONTENT).hash(seed=1).is_in(often.implode()))
+    ordered = candidates.sort("source_sequence", "usage_id", nulls_last=True)
+    return ordered.filter(~pl.struct(_CONTENT).is_first_distinct()).sort("usage_timestamp", "usage_id")
 
 
 @dataclass(frozen=True)

@@ -15,19 +15,23 @@ from orchestration.analytics.rating import INCOMING, ROAMING
 GB = 2**30
 FEATURES = ("calls_per_day", "busiest_day_calls", "parties_share", "outgoing_share", "abroad_minutes",
             "minutes_per_day", "gb_per_day", "roaming_gb", "roaming_share")  # fmt: skip
+LINE_COLUMNS = ("service_id", "day", "kind", "flags", "quantity", "element_id", "usage_timestamp", "counterparty_hash",
+                "counterparty_country")  # fmt: skip
 _TREES, _SEED = 200, 0
 
 
 def call_days(usage: pl.DataFrame) -> pl.DataFrame:
     """One row per service and day with calls: calls, outgoing, parties called, minutes, the busiest cell's calls."""
+    key = ["service_id", "day"]
     calls = usage.filter(pl.col("kind") == 1)
-    out = ~is_incoming()
-    return calls.group_by("service_id", "day").agg(
-        pl.len().alias("calls"), out.sum().alias("outgoing"),
-        pl.col("counterparty_hash").filter(out).n_unique().alias("parties"),
-        (pl.col("quantity").sum() / 60).alias("minutes"),
-        pl.col("element_id").drop_nulls().value_counts(sort=True).struct.field("count").first().alias("cell_calls"),
+    outgoing = calls.filter(~is_incoming()).group_by(key).agg(
+        pl.len().alias("outgoing"), pl.col("counterparty_hash").n_unique().alias("parties")
     )  # fmt: skip
+    cells = calls.drop_nulls("element_id").group_by(*key, "element_id").len("cell_calls")
+    days = calls.group_by(key).agg(pl.len().alias("calls"), (pl.col("quantity").sum() / 60).alias("minutes"))
+    for found in (outgoing, cells.group_by(key).agg(pl.col("cell_calls").max())):
+        days = days.join(found, on=key, how="left")
+    return days.with_columns(pl.col("outgoing", "parties", "cell_calls").fill_null(0)).sort(key)
 
 
 def is_incoming() -> pl.Expr:
@@ -68,16 +72,17 @@ def features(usage: pl.DataFrame, daily: pl.DataFrame, countries: frozenset[str]
         countries: those of high risk.
         days: the days that the records span.
     """
-    data = pl.col("kind") == 0
-    abroad = (pl.col("kind") == 1) & ~is_incoming() & pl.col("counterparty_country").is_in(sorted(countries))
-    sums = usage.group_by("service_id").agg(
-        (pl.col("quantity").filter(data).sum() / GB / days).alias("gb_per_day"),
-        (pl.col("quantity").filter(data & is_roaming()).sum() / GB).alias("roaming_gb"),
-        (pl.col("quantity").filter(abroad.fill_null(False)).sum() / 60).alias("abroad_minutes"),
-        (pl.col("quantity").filter(data & is_roaming()).sum() / pl.col("quantity").filter(data).sum().clip(1)).alias(
-            "roaming_share"
-        ),
-    )
+    data = pl.when(pl.col("kind") == 0).then("quantity").otherwise(0)
+    is_abroad = (pl.col("kind") == 1) & ~is_incoming() & pl.col("counterparty_country").is_in(sorted(countries))
+    measured = usage.select(
+        "service_id", data.alias("data"), pl.when(is_roaming()).then(data).otherwise(0).alias("roaming"),
+        pl.when(is_abroad.fill_null(False)).then("quantity").otherwise(0).alias("abroad"),
+    )  # fmt: skip
+    sums = measured.group_by("service_id").agg(pl.all().sum()).select(
+        "service_id", (pl.col("data") / GB / days).alias("gb_per_day"), (pl.col("roaming") / GB).alias("roaming_gb"),
+        (pl.col("abroad") / 60).alias("abroad_minutes"),
+        (pl.col("roaming") / pl.col("data").clip(1)).alias("roaming_share"),
+    )  # fmt: skip
     calls = daily.group_by("service_id").agg(
         (pl.col("calls").sum() / days).alias("calls_per_day"),
         pl.col("calls").max().alias("busiest_day_calls"),

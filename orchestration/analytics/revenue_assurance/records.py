@@ -15,31 +15,18 @@ from orchestration.analytics.revenue_assurance.found import Found, money
 from orchestration.analytics.revenue_assurance.inputs import Inputs, Parameters
 from orchestration.analytics.revenue_assurance.use import expected_use
 
-_CONTENT = ["service_id", "usage_timestamp", "kind", "quantity", "flags", "counterparty_hash", "device_id",
-            "session_seconds"]  # fmt: skip
 MOST_NAMED = 20
 
 
-def repeated_records(usage: pl.DataFrame) -> pl.DataFrame:
-    """The records that say the same as an earlier one (in the order of ids) under another id."""
-    content = pl.struct(_CONTENT).hash(seed=1).alias("content")
-    often = usage.select(content).filter(pl.col("content").is_duplicated())["content"].unique()
-    candidates = usage.with_columns(content).filter(pl.col("content").is_in(often.implode())).drop("content")
-    ordered = candidates.sort("source_sequence", "usage_id", nulls_last=True)
-    return ordered.filter(~pl.struct(_CONTENT).is_first_distinct()).sort("usage_timestamp", "usage_id")
-
-
-def repeated_findings(
-    inputs: Inputs, repeated: pl.DataFrame, segments: pl.DataFrame, tariffs: list[Tariff]
-) -> list[Found]:
+def repeated_findings(inputs: Inputs, segments: pl.DataFrame, tariffs: list[Tariff]) -> list[Found]:
     """One finding per service and period with records twice; at stake is what the copies cost by the plan.
 
     Args:
         inputs: all records and services.
-        repeated: of repeated_records.
         segments: of periods.segments_of, of the periods that usage is judged in.
         tariffs: of periods.tariff_list.
     """
+    repeated = inputs.repeated
     spans = segments.select("service_id", "billing_period_start", "first_day", "end_day")
     placed = repeated.join(spans, on="service_id").filter(
         pl.col("day").is_between("first_day", "end_day", closed="left")

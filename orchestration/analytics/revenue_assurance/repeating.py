@@ -18,9 +18,9 @@ _SERIES = ["service_id", "description"]
 def missed_repeated(charges: pl.DataFrame, segments: pl.DataFrame, parameters: Parameters) -> list[Found]:
     """One finding per period in which a charge is missing that the periods before and after have.
 
-    One neighbour is enough where the charges of that description, of services in the same year of their life, go on from
-    one period to the next almost always (the parameter repeated_charge_continuation_share), in that direction:
-    instalments and rentals end with a whole year.
+    One neighbour is enough where the charges of that description, of services in the same year of their life, go on
+    from one period to the next almost always (the parameter repeated_charge_continuation_share), in that direction:
+    instalments end with a whole year.
 
     Args:
         charges: of charges.placed_charges, each once.

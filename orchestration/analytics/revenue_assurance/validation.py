@@ -14,15 +14,17 @@ import polars as pl
 from orchestration.analytics.equal_area import MEAN_RADIUS_KM
 from orchestration.analytics.revenue_assurance.found import Findings, Found
 from orchestration.analytics.revenue_assurance.inputs import Inputs, Parameters
-from orchestration.analytics.revenue_assurance.records import MOST_NAMED, repeated_records
+from orchestration.analytics.revenue_assurance.records import MOST_NAMED
 
 _HOUR_SECONDS, _WEEK_SECONDS = 3600, 7 * 86_400
 _CASE = ["service_id", "reason", "month"]
+USED = ("usage_id", "service_id", "element_id", "device_id", "usage_timestamp", "day", "kind", "quantity",
+        "voice_seconds", "session_seconds")  # fmt: skip
 
 
 def find_usage(inputs: Inputs, parameters: Parameters) -> Findings:
     """Every finding of usage validation among the records from inputs.usage_from on."""
-    usage = inputs.usage.join(repeated_records(inputs.usage).select("usage_id"), on="usage_id", how="anti")
+    usage = inputs.usage_once(USED)
     lives = inputs.newest_services().select("service_id", "customer_id", "provider_id", "activated_at",
                                             "deactivated_at", "is_mobile")  # fmt: skip
     checks = {
