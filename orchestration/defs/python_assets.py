@@ -9,6 +9,7 @@ from orchestration.defs.churn import CHURN_ASSETS
 from orchestration.defs.geography import topology_risk, zone_coverage
 from orchestration.defs.plans import plan_recommendations
 from orchestration.defs.regulatory import filing_packages, link_redundancy_asset
+from orchestration.defs.revenue_assurance import revenue_assurance_findings
 from orchestration.defs.security import access_relations
 
 PYTHON_ASSETS = (
@@ -18,6 +19,7 @@ PYTHON_ASSETS = (
     plan_recommendations,
     *CHURN_ASSETS,
     capacity_forecasts,
+    revenue_assurance_findings,
     link_redundancy_asset,
     filing_packages,
     access_relations,

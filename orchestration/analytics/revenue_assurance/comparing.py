@@ -6,6 +6,7 @@ Not here: what should be there (periods, use), what a difference is called (diff
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -49,9 +50,9 @@ def compare(expected: pl.DataFrame, billed: pl.DataFrame) -> Compared:
     return Compared(missing, extra, agreement, len(should))
 
 
-def by_cell(frame: pl.DataFrame) -> dict[tuple[object, ...], list[dict[str, object]]]:
+def by_cell(frame: pl.DataFrame) -> dict[tuple[object, ...], list[dict[str, Any]]]:
     """Rows by service and period."""
-    found: dict[tuple[object, ...], list[dict[str, object]]] = {}
+    found: dict[tuple[object, ...], list[dict[str, Any]]] = {}
     for row in frame.sort(LINE).iter_rows(named=True):
         found.setdefault((row["service_id"], row["billing_period_start"]), []).append(row)
     return found

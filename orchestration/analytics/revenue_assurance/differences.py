@@ -61,7 +61,7 @@ def discount_differences(compared: Compared, ends: Mapping[Any, date | None], ta
         end = ends.get(cell[0])
         if not does:
             kind = "discount_not_applied"
-        elif end is not None and any(end + timedelta(days=1) < _last_day(row) for row in does):
+        elif end is not None and any(_last_day(row) > end + timedelta(days=1) for row in does):
             kind = "discount_past_end"
         else:
             kind = "proration_error" if any(row["days"] < row["period_days"] for row in should) else "rated_differently"

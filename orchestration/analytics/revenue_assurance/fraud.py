@@ -52,11 +52,11 @@ def find_fraud(inputs: Inputs, parameters: Parameters) -> Findings:
     ]
     found: dict[str, Found] = {}
     # What holds by itself comes before what the model has to help.
-    for kind, service_id, strength, *figures in sorted(cases, key=lambda case: case[2] < 1):
+    for kind, service_id, strength, first, last, words in sorted(cases, key=lambda case: case[2] < 1):
         share = unusual.get(service_id, 0.0)
         helped = strength >= parameters["near_strength"] and share >= parameters["model_least_unusual"]
         if service_id not in found and (strength >= 1 or helped):
-            found[service_id] = _found(kind, owners[service_id], strength, *figures, share)
+            found[service_id] = _found(kind, owners[service_id], strength, first, last, words, share)
     return Findings([found[key] for key in sorted(found)], {"lines_judged_for_fraud": len(rows)})
 
 

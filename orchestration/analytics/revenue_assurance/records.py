@@ -62,7 +62,7 @@ def repeated_findings(inputs: Inputs, segments: pl.DataFrame, tariffs: list[Tari
                 {"usage_ids": rows["usage_id"].head(MOST_NAMED).to_list(),
                  "mediation_sources": sorted(rows["mediation_source"].drop_nulls().unique()),
                  "source_sequences": rows["source_sequence"].drop_nulls().sort().head(MOST_NAMED).to_list()},
-                owner.get("customer_id"), str(service_id), None, start, currency, -stake,  # type: ignore[arg-type]
+                owner.get("customer_id"), str(service_id), None, start, currency, -stake,
             )
         )  # fmt: skip
     return sorted(found, key=lambda one: one.parts)

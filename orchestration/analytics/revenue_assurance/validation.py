@@ -152,9 +152,9 @@ def _findings(kind: str, hits: pl.DataFrame, sizes: Mapping[Any, int], parameter
     for (reason, provider), share in sorted(shares.items(), key=str):
         if share > parameters["rule_most_share"]:
             result.said[f"not_judged_{kind}_{provider}"] = f"{share:.1%} of all records: {reason}"
-    for (service_id, reason, month), rows in hits.sort("usage_timestamp", "usage_id").group_by(
-        _CASE, maintain_order=True
-    ):
+    ordered = hits.sort("usage_timestamp", "usage_id")
+    for key, rows in ordered.group_by(_CASE, maintain_order=True):
+        service_id, reason, month = str(key[0]), str(key[1]), rows["month"][0]
         share = shares[reason, rows["provider_id"][0]]
         if share > parameters["rule_most_share"]:
             continue
@@ -165,13 +165,13 @@ def _findings(kind: str, hits: pl.DataFrame, sizes: Mapping[Any, int], parameter
             far = f"; up to {rows['sessions'].max()} of them"
         result.found.append(
             Found(
-                "usage_validation", kind, (str(service_id), str(reason), str(month)), rows["provider_id"][0],
+                "usage_validation", kind, (service_id, reason, str(month)), rows["provider_id"][0],
                 rows["usage_timestamp"].min(), rows["usage_timestamp"].max(), 1 - share,  # type: ignore[arg-type]
                 f"{len(rows)} usage records in {month:%Y-%m}: {reason}{far}.",
                 {"usage_ids": rows["usage_id"].head(MOST_NAMED).to_list(),
                  "device_ids": sorted(rows["device_id"].drop_nulls().unique()),
                  "element_ids": sorted(rows["element_id"].drop_nulls().unique())[:MOST_NAMED]},
-                rows["customer_id"][0], str(service_id), None, month,  # type: ignore[arg-type]
+                rows["customer_id"][0], service_id, None, month,
             )
         )  # fmt: skip
     return result
