@@ -62,7 +62,8 @@ def repeated_findings(inputs: Inputs, segments: pl.DataFrame, tariffs: list[Tari
                 {"usage_ids": rows["usage_id"].head(MOST_NAMED).to_list(),
                  "mediation_sources": sorted(rows["mediation_source"].drop_nulls().unique()),
                  "source_sequences": rows["source_sequence"].drop_nulls().sort().head(MOST_NAMED).to_list()},
-                owner.get("customer_id"), str(service_id), None, start, currency, -stake,
+                owner.get("customer_id"), str(service_id), None, start, currency,
+                None if currency is None else -stake,
             )
         )  # fmt: skip
     return sorted(found, key=lambda one: one.parts)
