@@ -33,6 +33,8 @@ from orchestration.analytics.revenue_assurance.inputs import (
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = ROOT / "dbt_project" / "seeds"
 TIME_ZONE = "America/Chicago"
+# Bills so long before the judged ones tell what a young line owes.
+EARLIER_DAYS = 100
 
 
 def seed_parameters() -> Parameters:
@@ -97,7 +99,7 @@ def _local_day(name: str, zones: list[str]) -> pl.Expr:
 
 
 def read_inputs(folder: Path, judged_from: date | None = None) -> Inputs:
-    """Everything in a sample's folder; bills from `judged_from` on (None: all)."""
+    """Everything in a sample's folder; bills and usage from `judged_from` on (None: all)."""
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     as_of = datetime.fromisoformat(manifest["as_of"])
     plans = _newest(landed(folder, "service_plans", ["plan_id", "provider_id", "speed_mbps_down", "plan_type",
@@ -105,8 +107,10 @@ def read_inputs(folder: Path, judged_from: date | None = None) -> Inputs:
     places = _places(folder, plans)
     services = _services(folder, places)
     bills = _bills(folder)
+    if judged_from is not None:
+        bills = bills.filter(pl.col("billing_period_start") >= judged_from - timedelta(days=EARLIER_DAYS))
     charges = _charges(folder, bills)
-    usage = _usage(folder, places)
+    usage = _usage(folder, places, judged_from)
     elements = _newest(landed(folder, "network_elements", [*ELEMENTS, "updated_at"], "element_id"), "element_id")
     orders = landed(folder, "service_orders", ["order_id", "service_id", "order_type", "order_status", "completed_at"],
                     "order_id")  # fmt: skip
@@ -216,11 +220,18 @@ def _payments(folder: Path) -> pl.DataFrame:
     return rows.filter(pl.col("paid_day").is_not_null()).select(list(PAYMENTS)).sort("payment_id")
 
 
-def _usage(folder: Path, places: pl.DataFrame) -> pl.DataFrame:
+def _usage(folder: Path, places: pl.DataFrame, first_day: date | None) -> pl.DataFrame:
     names = ["usage_id", "service_id", "element_id", "device_id", "usage_timestamp", "usage_type", "direction",
              "data_usage_bytes", "voice_seconds", "sms_count", "session_seconds", "is_roaming", "counterparty_hash",
              "counterparty_country", "mediation_source", "source_sequence"]  # fmt: skip
-    rows = landed(folder, "usage_records", names, "usage_id", lambda part: _usage_part(part, places))
+    first = first_day or date.min
+    rows = landed(
+        folder,
+        "usage_records",
+        names,
+        "usage_id",
+        lambda part: _usage_part(part, places).filter(pl.col("day") >= first),
+    )
     return rows.unique("usage_id", keep="first", maintain_order=True).sort("usage_timestamp", "usage_id")
 
 

@@ -68,7 +68,7 @@ _PAYMENTS = """
         select bill_id from core.fct_bill where billing_period_start >= %(bills_from)s or paid_on >= %(judged_from)s))
     order by payment_id"""
 _USAGE = f"""
-    select usage_id, usage.service_id, nullif(element_id, '{UNKNOWN_ID}'), device_id,
+    select usage_id, usage.service_id, nullif(usage.element_id, '{UNKNOWN_ID}'), usage.device_id,
         {_MICROSECONDS["usage_timestamp"]}, (usage_timestamp at time zone usage.time_zone)::date,
         case usage_type when 'data' then 0 when 'voice' then 1 else 2 end,
         coalesce(direction = 'in', false)::integer * {INCOMING} + is_roaming::integer * {ROAMING},

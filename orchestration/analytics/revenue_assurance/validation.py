@@ -160,9 +160,10 @@ def _findings(kind: str, hits: pl.DataFrame, sizes: Mapping[Any, int], parameter
             continue
         far = ""
         if "km" in rows.columns:
-            far = f"; {rows['km'].max():.0f} km apart, {rows['km_per_hour'].max():,.0f} km/h"
+            apart, speed = (max(rows[name].to_list()) for name in ("km", "km_per_hour"))
+            far = f"; {apart:.0f} km apart, {speed:,.0f} km/h"
         if "sessions" in rows.columns:
-            far = f"; up to {rows['sessions'].max()} of them"
+            far = f"; up to {max(rows['sessions'].to_list())} of them"
         result.found.append(
             Found(
                 "usage_validation", kind, (service_id, reason, str(month)), rows["provider_id"][0],
