@@ -16,6 +16,7 @@ from orchestration.analytics.findings import finding_id
 from orchestration.analytics.revenue_assurance import find_billing, find_fraud, find_usage
 from orchestration.defs.revenue_assurance import fill_revenue_assurance_findings
 from orchestration.defs.revenue_inputs import first_judged, read_inputs, read_parameters
+from tests.second_road import revenue
 
 TABLE = "analytics.revenue_assurance_findings"
 
@@ -52,6 +53,22 @@ def test_findings_are_those_of_the_landed_files(any_warehouse):
     assert rows == sorted(expected, key=lambda one: one[0])
 
 
+def test_plain_counts_over_the_landed_files_find_the_same(any_warehouse, any_world):
+    """Charges twice, charges after the end and records that never came, by code that shares nothing with the rest."""
+    judged_from = first_judged(any_warehouse.settings.as_of.date(), 3)
+    ask = f"select evidence, service_id::text, billing_period_start from {TABLE} where finding_kind = %s"
+    with taken_back(any_warehouse) as connection:
+        fill(connection, any_warehouse)
+        twice, gone, lost = (
+            connection.execute(ask, [kind]).fetchall()
+            for kind in ("duplicate_charge", "billed_after_termination", "sequence_gap")
+        )
+    assert {frozenset(row[0]["charge_ids"]) for row in twice} == revenue.twice_charged(any_world, judged_from)
+    assert {row[1:] for row in gone} == revenue.charged_after_the_end(any_world, judged_from)
+    numbers = {tuple(row[0][name] for name in ("mediation_source", "first_sequence", "last_sequence")) for row in lost}
+    assert numbers == revenue.never_came(any_world, judged_from, timedelta(days=14))
+
+
 def test_what_was_planted_in_billing_is_found(any_warehouse):
     """Every mistake of the judged bills; the truth is read here as it is, and errors of a cent count."""
     with taken_back(any_warehouse) as connection:
@@ -86,7 +103,9 @@ def test_rows_that_are_spoilt_are_found_and_those_mended_close(built_warehouse):
             f"select finding_id from {TABLE} where finding_kind = 'duplicate_charge' and service_id = %s and"
             " evidence -> 'charge_ids' ? %s", [service_id, charge_id],
         ).fetchone()  # fmt: skip
+        connection.execute("set local role billing")
         connection.execute("select analytics.mute_finding(%s, 'known at billing')", [one])
+        connection.execute("reset role")
         said = fill(connection, built_warehouse)
         assert (said["findings_new"], said["findings_muted"], said["findings_resolved_now"]) == (0, 1, 0)
         connection.execute("delete from core.fct_bill_charge where charge_id = %s", [charge_id])
