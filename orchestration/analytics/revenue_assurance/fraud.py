@@ -104,17 +104,17 @@ def revenue_shares(usage: pl.DataFrame, countries: frozenset[str], parameters: P
     """Lines with bursts of long calls to countries of high risk, within a week."""
     abroad = usage.filter(pl.col("kind") == 1, ~is_incoming(), pl.col("counterparty_country").is_in(sorted(countries)))
     daily = abroad.group_by("service_id", "day").agg(
-        pl.len().alias("calls"), (pl.col("quantity").sum() / 60).alias("minutes"),
+        pl.len().alias("calls"), pl.col("quantity").sum().alias("seconds"),
         pl.col("counterparty_country").unique().sort().str.join(", ").alias("countries"),
     )  # fmt: skip
-    spans = busiest_spans(daily, _WEEK_DAYS, ["calls", "minutes"], "minutes")
+    spans = busiest_spans(daily, _WEEK_DAYS, ["calls", "seconds"], "seconds")
     names = dict(daily.sort("service_id", "day").group_by("service_id").agg(pl.first("countries")).iter_rows())
     return [
         (
             row["service_id"], min(row["calls"] / parameters["revenue_share_least_calls_per_week"],
-                                   row["minutes"] / parameters["revenue_share_least_minutes_per_week"]),
+                                   row["seconds"] / 60 / parameters["revenue_share_least_minutes_per_week"]),
             _at(row["first_day"]), _at(row["last_day"]),
-            f"{row['calls']} calls of {row['minutes']:.0f} minutes in a week to {names[row['service_id']]}.",
+            f"{row['calls']} calls of {row['seconds'] / 60:.0f} minutes in a week to {names[row['service_id']]}.",
         )
         for row in spans.iter_rows(named=True)
     ]  # fmt: skip
@@ -124,8 +124,9 @@ def roamers(usage: pl.DataFrame, parameters: Parameters) -> list[tuple[Any, ...]
     """Lines whose data is used abroad more than at home over a month."""
     period = int(parameters["roaming_span_days"])
     data = usage.filter(pl.col("kind") == 0)
-    daily = data.filter(is_roaming()).group_by("service_id", "day").agg((pl.col("quantity").sum() / GB).alias("gb"))
-    spans = busiest_spans(daily, period, ["gb"], "gb")
+    daily = data.filter(is_roaming()).group_by("service_id", "day").agg(pl.col("quantity").sum())
+    spans = busiest_spans(daily, period, ["quantity"], "quantity").with_columns((pl.col("quantity") / GB).alias("gb"))
+    spans = spans.drop("quantity")
     around = data.join(spans, on="service_id").filter(
         pl.col("day").is_between(pl.col("first_day"), pl.col("last_day"))
     ).group_by("service_id").agg((pl.col("quantity").sum() / GB).alias("all_gb"))  # fmt: skip
@@ -160,13 +161,15 @@ def subscriptions(inputs: Inputs, daily: pl.DataFrame, parameters: Parameters) -
     own = daily.join(lines, on="service_id").filter(
         pl.col("day") < pl.col("activated_day") + pl.duration(days=young_days)
     )
-    spans = busiest_spans(own, 2 * _WEEK_DAYS, ["minutes", "calls"], "minutes").join(lines, on="service_id")
+    spans = busiest_spans(own, 2 * _WEEK_DAYS, ["seconds", "calls"], "seconds").join(lines, on="service_id")
     least = parameters["subscription_least_minutes_per_day"]
     return [
         (
-            row["service_id"], row["minutes"] / (2 * _WEEK_DAYS) / least, _at(row["first_day"]), _at(row["last_day"]),
-            f"{(row['first_day'] - row['activated_day']).days} days after its activation it spoke {row['minutes']:.0f}"
-            f" minutes in two weeks; {row['bills']} bills of {row['total_cents'] / 100:,.2f} are due, none was paid.",
+            row["service_id"], row["seconds"] / 60 / (2 * _WEEK_DAYS) / least, _at(row["first_day"]),
+            _at(row["last_day"]),
+            f"{(row['first_day'] - row['activated_day']).days} days after its activation it spoke"
+            f" {row['seconds'] / 60:.0f} minutes in two weeks; {row['bills']} bills of"
+            f" {row['total_cents'] / 100:,.2f} are due, none was paid.",
         )
         for row in spans.iter_rows(named=True)
     ]  # fmt: skip

@@ -21,14 +21,17 @@ _TREES, _SEED = 200, 0
 
 
 def call_days(usage: pl.DataFrame) -> pl.DataFrame:
-    """One row per service and day with calls: calls, outgoing, parties called, minutes, the busiest cell's calls."""
+    """One row per service and day with calls: calls, outgoing, parties called, seconds, the busiest cell's calls.
+
+    Sums are whole numbers, so that they do not depend on the order of reading.
+    """
     key = ["service_id", "day"]
     calls = usage.filter(pl.col("kind") == 1)
     outgoing = calls.filter(~is_incoming()).group_by(key).agg(
         pl.len().alias("outgoing"), pl.col("counterparty_hash").n_unique().alias("parties")
     )  # fmt: skip
     cells = calls.drop_nulls("element_id").group_by(*key, "element_id").len("cell_calls")
-    days = calls.group_by(key).agg(pl.len().alias("calls"), (pl.col("quantity").sum() / 60).alias("minutes"))
+    days = calls.group_by(key).agg(pl.len().alias("calls"), pl.col("quantity").sum().alias("seconds"))
     for found in (outgoing, cells.group_by(key).agg(pl.col("cell_calls").max())):
         days = days.join(found, on=key, how="left")
     return days.with_columns(pl.col("outgoing", "parties", "cell_calls").fill_null(0)).sort(key)
@@ -88,7 +91,7 @@ def features(usage: pl.DataFrame, daily: pl.DataFrame, countries: frozenset[str]
         pl.col("calls").max().alias("busiest_day_calls"),
         (pl.col("parties").sum() / pl.col("outgoing").sum().clip(1)).alias("parties_share"),
         (pl.col("outgoing").sum() / pl.col("calls").sum()).alias("outgoing_share"),
-        (pl.col("minutes").sum() / days).alias("minutes_per_day"),
+        (pl.col("seconds").sum() / 60 / days).alias("minutes_per_day"),
     )
     found = sums.join(calls, on="service_id", how="left").fill_null(0)
     return found.select("service_id", *FEATURES).sort("service_id")
