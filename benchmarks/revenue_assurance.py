@@ -23,7 +23,7 @@ from benchmarks.warehouse import BENCH_FOLDER, ROOT
 from ingestion.sample import write_sample
 from orchestration.analytics.revenue_assurance import Findings, Inputs, find_billing, find_fraud, find_usage
 
-CUSTOMERS, MONTHS, SEEDS, UNTIL = 20_000, 6, (11, 12, 13), date(2026, 9, 30)
+CUSTOMERS, MONTHS, SEEDS, UNTIL = 20_000, 6, (12, 13, 14), date(2026, 9, 30)
 MOST_CUSTOMERS, MOST_MONTHS = 100_000, 15
 RECALL_BAR, PRECISION_BAR, SECONDS_BAR, MEMORY_BAR_MIB = 0.9, 0.8, 600, 4096
 STEPS = {"billing": find_billing, "usage validation": find_usage, "fraud": find_fraud}
