@@ -18,6 +18,7 @@ from typing import Any
 from benchmarks import report
 from benchmarks.measured_load import peak_mib
 from benchmarks.revenue_frames import months_before, read_inputs, seed_parameters
+from benchmarks.revenue_pictures import draw_sim_box
 from benchmarks.revenue_truth import ANSWERS, BILLING_KINDS, Score, overall, read_planted, score
 from benchmarks.warehouse import BENCH_FOLDER, ROOT
 from ingestion.sample import write_sample
@@ -46,6 +47,8 @@ def judge(folder: Path, is_whole: bool) -> dict[str, Any]:
     inputs = read_inputs(folder, None if is_whole else months_before(UNTIL + timedelta(days=1), months))
     reading = time.perf_counter() - begun
     result, seconds = measure(inputs)
+    if not is_whole:
+        draw_sim_box(inputs, result)
     late = inputs.as_of_day - timedelta(days=seed_parameters()["usage_grace_days"])
     planted, young = read_planted(folder, inputs.judged_from, late)
     return {

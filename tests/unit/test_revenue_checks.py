@@ -32,6 +32,7 @@ def records(*rows, **same):
     return pl.DataFrame(full, schema=USAGE)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 60)), max_size=60), st.integers(1, 30))
 def test_gaps_are_the_numbers_that_are_missing_between_two(came, most):
     numbers = pl.DataFrame(
@@ -53,6 +54,7 @@ def test_gaps_are_the_numbers_that_are_missing_between_two(came, most):
     assert found == expected
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 300), st.integers(1, 200)), max_size=25),
        st.integers(0, 20), st.integers(2, 4))  # fmt: skip
 def test_overlapping_sessions_are_those_with_so_many_at_once(sessions, least, many):
@@ -108,6 +110,7 @@ def test_shares_of_a_period_are_rounded_once_half_to_even(price, first, days, ki
 LINES = st.lists(st.tuples(st.sampled_from("st"), st.sampled_from("pq"), st.integers(1, 3)), max_size=15)
 
 
+@settings(deadline=None)
 @given(LINES, LINES)
 def test_lines_are_paired_off_one_by_one(should, does):
     schema = dict(zip(LINE, (pl.String, pl.Date, pl.String, pl.String, pl.Int64), strict=True))
@@ -121,6 +124,7 @@ def test_lines_are_paired_off_one_by_one(should, does):
     assert found == [Counter(should) - Counter(does), Counter(does) - Counter(should)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("st"), st.integers(0, 3), st.sampled_from([None, "h", "i"])), max_size=20))
 def test_copies_of_a_record_are_all_but_its_first(rows):
     usage = records(*[
