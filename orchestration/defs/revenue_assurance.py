@@ -5,7 +5,7 @@ Not here: the mathematics (orchestration.analytics.revenue_assurance), queries (
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 
 import dagster as dg
 import pandas as pd
@@ -14,7 +14,6 @@ import psycopg
 from orchestration.access.audit import begin_run
 from orchestration.analytics.findings import adopt_overlapping
 from orchestration.analytics.revenue_assurance import find_billing, find_fraud, find_usage, finding_rows
-from orchestration.analytics.revenue_assurance.inputs import Inputs
 from orchestration.defs.findings import keep_findings, read_findings
 from orchestration.defs.resources import WarehouseResource
 from orchestration.defs.revenue_inputs import read_inputs, read_parameters
@@ -51,7 +50,11 @@ def fill_revenue_assurance_findings(
     result = find_billing(inputs, parameters) + find_usage(inputs, parameters) + find_fraud(inputs, parameters)
     found = finding_rows(result.found, rules, parameters)
     kept = keep_findings(
-        connection, TABLE, _with_known_ids(connection, found), as_of, lambda rows: judged_again(rows, inputs)
+        connection,
+        TABLE,
+        _with_known_ids(connection, found),
+        as_of,
+        lambda rows: judged_again(rows, inputs.judged_from),
     )
     said = {**result.said, "plans_not_rated": "; ".join(not_rated) or "none"}
     return {**said, **kept, **Counter(f"found_{one.finding_kind}" for one in result.found)}
@@ -70,9 +73,9 @@ def _with_known_ids(connection: psycopg.Connection, found: pd.DataFrame) -> pd.D
     return pd.concat([found[~is_line], lines]).sort_values("finding_id", ignore_index=True)
 
 
-def judged_again(rows: pd.DataFrame, inputs: Inputs) -> pd.Series:
+def judged_again(rows: pd.DataFrame, judged_from: date) -> pd.Series:
     """Which findings lie in the judged months with all that they stand on."""
     begins = pd.to_datetime(rows["billing_period_start"], utc=True)
     is_billing = rows["finding_class"].eq("billing")
     begins = begins.where(is_billing & begins.notna(), rows["first_seen_at"])
-    return begins >= pd.Timestamp(inputs.judged_from, tz="UTC")
+    return begins >= pd.Timestamp(judged_from, tz="UTC")

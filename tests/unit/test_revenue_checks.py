@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import pairwise
 
+import pandas as pd
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from orchestration.analytics.revenue_assurance.inputs import USAGE, repeated_rec
 from orchestration.analytics.revenue_assurance.periods import with_recurring
 from orchestration.analytics.revenue_assurance.records import gaps
 from orchestration.analytics.revenue_assurance.validation import distant, impossible, overlapping
+from orchestration.defs.revenue_assurance import judged_again
 
 NOON = datetime(2026, 9, 1, 12, tzinfo=UTC)
 START = date(2026, 9, 1)
@@ -169,3 +171,19 @@ def test_two_cells_at_once_are_those_that_nobody_travels_between(minutes, is_fou
     found = distant(usage, elements, 100, 690)
     assert len(found) == is_found
     assert found["km"].to_list() == pytest.approx([136.7] * is_found, abs=1)
+
+
+def test_what_began_before_the_judged_months_stays_as_it_is():
+    """Bills by their period, all else by its first day; a payment of no bill has no period."""
+    rows = pd.DataFrame(
+        {
+            "finding_class": ["billing", "billing", "billing", "fraud", "usage_validation"],
+            "billing_period_start": [date(2026, 7, 1), date(2026, 6, 1), None, None, date(2026, 6, 1)],
+            "first_seen_at": pd.to_datetime(
+                ["2026-08-03", "2026-07-03", "2026-07-09", "2026-06-30", "2026-07-02"], utc=True
+            ),
+        }
+    )
+    judged = judged_again(rows, date(2026, 7, 1))
+    assert judged.to_list() == [True, False, True, False, True]
+    assert judged_again(rows.iloc[:0], date(2026, 7, 1)).empty
