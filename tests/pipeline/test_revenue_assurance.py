@@ -168,7 +168,7 @@ def test_a_second_run_changes_nothing_and_takes_seconds(built_warehouse):
         first = connection.execute(ask).fetchall()
         begun = time.perf_counter()
         fill(connection, built_warehouse)
-        assert time.perf_counter() - begun < 20
+        assert time.perf_counter() - begun < 60
         assert connection.execute(ask).fetchall() == first
 
 

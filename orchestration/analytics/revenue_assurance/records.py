@@ -27,29 +27,15 @@ def repeated_findings(inputs: Inputs, segments: pl.DataFrame, tariffs: list[Tari
         tariffs: of periods.tariff_list.
     """
     repeated = inputs.repeated
-    spans = segments.select("service_id", "billing_period_start", "first_day", "end_day")
-    placed = repeated.join(spans, on="service_id").filter(
-        pl.col("day").is_between("first_day", "end_day", closed="left")
-    )
-    alone = repeated.join(placed.select("usage_id"), on="usage_id", how="anti").with_columns(
-        pl.col("day").dt.month_start().alias("billing_period_start")
-    )
-    together = pl.concat(
-        [placed.drop("first_day", "end_day"), alone.select(placed.drop("first_day", "end_day").columns)]
-    )
+    placed = _placed(repeated, segments)
     own = segments.join(placed.select(CELL).unique(), on=CELL, how="semi")
-    used = inputs.usage.join(own.select("service_id").unique(), on="service_id", how="semi")
-    once = used.join(repeated.select("usage_id"), on="usage_id", how="anti")
-    costs = [expected_use(own, records, tariffs).group_by(CELL).agg(pl.col("amount_cents").sum())
-             for records in (used, once)]  # fmt: skip
-    more = dict(zip(costs[0].select(CELL).iter_rows(), costs[0]["amount_cents"], strict=True))
-    for row in costs[1].iter_rows():
-        more[row[:2]] = more.get(row[:2], 0) - row[2]
+    more = _costs(inputs, own, tariffs)
     services = inputs.newest_services().join(repeated.select("service_id").unique(), on="service_id", how="semi")
     owners = {row["service_id"]: row for row in services.iter_rows(named=True)}
-    currencies = dict(own.select("service_id", "currency").unique("service_id").iter_rows())
+    priced = own.select("service_id", "currency").unique("service_id", keep="first", maintain_order=True)
+    currencies = dict(priced.iter_rows())
     found = []
-    for (service_id, start), rows in together.sort("usage_id").group_by(CELL, maintain_order=True):
+    for (service_id, start), rows in placed.sort("usage_id").group_by(CELL, maintain_order=True):
         owner, stake = owners.get(str(service_id), {}), more.get((service_id, start), 0)
         currency = currencies.get(str(service_id))
         cost = f" They cost {money(stake)} {currency} by the plan." if stake else " They change no charge."
@@ -67,6 +53,29 @@ def repeated_findings(inputs: Inputs, segments: pl.DataFrame, tariffs: list[Tari
             )
         )  # fmt: skip
     return sorted(found, key=lambda one: one.parts)
+
+
+def _placed(repeated: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
+    """The copies with the start of the period that they lie in; outside all segments with their month's."""
+    spans = segments.select("service_id", "billing_period_start", "first_day", "end_day")
+    inside = pl.col("day").is_between("first_day", "end_day", closed="left")
+    placed = repeated.join(spans, on="service_id").filter(inside).drop("first_day", "end_day")
+    alone = repeated.join(placed.select("usage_id"), on="usage_id", how="anti").with_columns(
+        pl.col("day").dt.month_start().alias("billing_period_start")
+    )
+    return pl.concat([placed, alone.select(placed.columns)])
+
+
+def _costs(inputs: Inputs, segments: pl.DataFrame, tariffs: list[Tariff]) -> dict[tuple[object, ...], int]:
+    """By service and period what its use costs with the copies more than without."""
+    used = inputs.usage.join(segments.select("service_id").unique(), on="service_id", how="semi")
+    once = used.join(inputs.repeated.select("usage_id"), on="usage_id", how="anti")
+    more: dict[tuple[object, ...], int] = {}
+    for records, sign in ((used, 1), (once, -1)):
+        costs = expected_use(segments, records, tariffs).group_by(CELL).agg(pl.col("amount_cents").sum())
+        for service_id, start, cents in costs.iter_rows():
+            more[service_id, start] = more.get((service_id, start), 0) + sign * cents
+    return more
 
 
 def gaps(numbers: pl.DataFrame, most_records: int) -> pl.DataFrame:

@@ -29,6 +29,41 @@ def missed_repeated(charges: pl.DataFrame, segments: pl.DataFrame, parameters: P
         segments: of periods.segments_of: the periods in which a service was in force.
         parameters: thresholds.
     """
+    cells = _cells(charges, segments)
+    for group, end in ((["description", "year"], ""), (["description"], "_ever")):
+        rates = cells.group_by(group).agg(
+            _of_others(pl.col("has_before")).alias(f"goes_on{end}"),
+            _of_others(pl.col("has_after")).alias(f"came_before{end}"),
+        )
+        cells = cells.join(rates, on=group)
+    both = pl.col("has_before") & pl.col("has_after")
+    # Rule of succession (Laplace): where there are few cells, the share is nearer to a half.
+    between = cells.group_by("description").agg(
+        ((pl.col("is_billed") & both).sum() + 1).alias("billed"), (both.sum() + 2).alias("all")
+    )
+    cells = cells.join(
+        between.select("description", (pl.col("billed") / pl.col("all")).alias("between")), on="description"
+    )
+    # About a whole year the share of the year says nothing: there charges end.
+    from_year = (pl.col("age") - pl.col("age").round()).abs() * _YEAR_DAYS
+    within = (from_year > _ANNIVERSARY_DAYS) | (pl.col("age") < 0.5)
+    goes_on, came_before = (
+        pl.max_horizontal(pl.when(within).then(name), f"{name}_ever") for name in ("goes_on", "came_before")
+    )
+    cells = cells.filter(~pl.col("is_billed"))
+    enough = parameters["repeated_charge_continuation_share"]
+    before, after = pl.col("has_before").fill_null(False), pl.col("has_after").fill_null(False)
+    confidence = (
+        pl.when(before & after).then("between")
+        .when(before & (goes_on >= enough) & pl.col("has_after").is_null()).then(goes_on)
+        .when(after & (came_before >= enough) & pl.col("has_before").is_null()).then(came_before)
+    )  # fmt: skip
+    missed = cells.with_columns(confidence.alias("confidence")).filter(pl.col("confidence").is_not_null())
+    return [_found(row) for row in missed.sort(*_SERIES, "place").iter_rows(named=True)]
+
+
+def _cells(charges: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
+    """One row per service, description and period wholly in force: whether it is billed, and its neighbours are."""
     force = segments.group_by("service_id", "billing_period_start").agg(
         pl.col("days").sum() == pl.first("period_days"),
         pl.first("provider_id", "customer_id", "currency", "bill_id", "issued_on", "activated_day"),
@@ -49,28 +84,7 @@ def missed_repeated(charges: pl.DataFrame, segments: pl.DataFrame, parameters: P
         beside = cells.select(*_SERIES, pl.col("place") + step, pl.col("is_billed").alias(f"has_{name}"),
                               pl.col("amount_cents").alias(f"amount_{name}"))  # fmt: skip
         cells = cells.join(beside, on=[*_SERIES, "place"], how="left")
-    for group, end in ((["description", "year"], ""), (["description"], "_ever")):
-        rates = cells.group_by(group).agg(
-            _of_others(pl.col("has_before")).alias(f"goes_on{end}"),
-            _of_others(pl.col("has_after")).alias(f"came_before{end}"),
-        )
-        cells = cells.join(rates, on=group)
-    # About a whole year the share of the year says nothing: there charges end.
-    from_year = (pl.col("age") - pl.col("age").round()).abs() * _YEAR_DAYS
-    within = (from_year > _ANNIVERSARY_DAYS) | (pl.col("age") < 0.5)
-    goes_on, came_before = (
-        pl.max_horizontal(pl.when(within).then(name), f"{name}_ever") for name in ("goes_on", "came_before")
-    )
-    cells = cells.filter(~pl.col("is_billed"))
-    enough = parameters["repeated_charge_continuation_share"]
-    before, after = pl.col("has_before").fill_null(False), pl.col("has_after").fill_null(False)
-    confidence = (
-        pl.when(before & after).then(pl.max_horizontal(goes_on, came_before).fill_null(0.5))
-        .when(before & (goes_on >= enough) & pl.col("has_after").is_null()).then(goes_on)
-        .when(after & (came_before >= enough) & pl.col("has_before").is_null()).then(came_before)
-    )  # fmt: skip
-    missed = cells.with_columns(confidence.alias("confidence")).filter(pl.col("confidence").is_not_null())
-    return [_found(row) for row in missed.sort(*_SERIES, "place").iter_rows(named=True)]
+    return cells
 
 
 def _of_others(has_neighbour: pl.Expr) -> pl.Expr:
