@@ -52,7 +52,7 @@ def judge(incidents: pd.DataFrame, attacks: pd.DataFrame, element_weeks: float) 
     judged = attacks.assign(
         is_found=attacks.index.isin(best.index),
         found_kind=best["finding_kind_as"].reindex(attacks.index),
-        delay_hours=(best["first_seen_at"] - best["begins_at"]).reindex(attacks.index) / pd.Timedelta(hours=1),
+        delay_hours=(best["first_seen_at"] - best["begins_at"]).dt.total_seconds().reindex(attacks.index) / 3600,
     )
     false_alarms = len(incidents) - pairs["incident"].nunique()
     return Figures(len(attacks), int(judged["is_found"].sum()), len(told), false_alarms, element_weeks), judged

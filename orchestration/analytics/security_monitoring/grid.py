@@ -36,7 +36,7 @@ class Layout:
         place = (self.element[known], self.week[known], self.hour[known])
         np.add.at(sums, place, values[known])
         np.add.at(counts, place, 1)
-        return np.divide(sums, counts, out=np.full(shape, np.nan), where=counts > 0)
+        return np.asarray(np.divide(sums, counts, out=np.full(shape, np.nan), where=counts > 0), dtype=np.float64)
 
     def gather(self, spread: Floats) -> Floats:
         """The value of each sample's place."""

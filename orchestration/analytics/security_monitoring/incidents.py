@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from orchestration.analytics.security_monitoring.parameters import Measure, Parameters
+from orchestration.analytics.security_monitoring.records import records
 
 FLOOD, SCAN, SILENT = "traffic_flood", "connection_scan", "silent_cell"
 _FLOOD_MEASURES = ("throughput_mbps", "uplink_throughput_mbps")
@@ -21,7 +22,8 @@ _HOUR = pd.Timedelta(hours=1)
 # An element has so many chances a week of being called abnormal by chance: hours times measures.
 _CHANCES = 168 * 4
 RUN_COLUMNS = ("element_id", "provider_id", "direction", "first_seen_at", "last_seen_at", "hours_count", "flood_hours",
-               "peak_score", "peak_measure", "peak_observed", "peak_expected", "peak_ratio", "confidence_score")  # fmt: skip
+               "peak_score", "peak_measure", "peak_observed", "peak_expected", "peak_ratio",
+               "confidence_score")  # fmt: skip
 INCIDENT_COLUMNS = ("finding_kind", "provider_id", "element_id", "element_ids", "first_seen_at", "last_seen_at",
                     "hours_count", "peak_measure", "peak_observed", "peak_expected", "peak_ratio", "peak_score",
                     "confidence_score")  # fmt: skip
@@ -108,7 +110,7 @@ def _runs(hours: pd.DataFrame, direction: str, parameters: Parameters, least_hou
     number = (gap.isna() | (gap > (parameters.gap_hours + 1) * _HOUR)).cumsum()
     rows = []
     for _, run in hours.groupby(number, sort=True):
-        peak = run.loc[run["top"].idxmax()]
+        peak = run.iloc[int(run["top"].to_numpy().argmax())]
         is_one_enough = direction != "silent" and peak["top"] >= parameters.hour_score
         if not is_one_enough and len(run) < least_hours:
             continue
@@ -130,8 +132,9 @@ def _groups(runs: pd.DataFrame, neighbours: Mapping[str, frozenset[str]]) -> lis
     graph.add_nodes_from(range(len(runs)))
     for _, own in runs.assign(position=range(len(runs))).groupby("direction"):
         by_element: dict[str, list[tuple[pd.Timestamp, pd.Timestamp, int]]] = {}
-        for run in own.itertuples():
-            by_element.setdefault(run.element_id, []).append((run.first_seen_at, run.last_seen_at, run.position))
+        for run in records(own):
+            times = (run["first_seen_at"], run["last_seen_at"], int(run["position"]))
+            by_element.setdefault(str(run["element_id"]), []).append(times)
         for element_id, ours in by_element.items():
             for other in neighbours.get(element_id, frozenset()) & by_element.keys():
                 graph.add_edges_from(
@@ -147,10 +150,8 @@ def _incident(runs: pd.DataFrame) -> list[object]:
     """The row of a group; its kind is what most of its hours are."""
     peak = runs.loc[runs.sort_values(["peak_score", "element_id"], ascending=[False, True]).index[0]]
     hours = int(runs["hours_count"].sum())
-    if peak["direction"] == "silent":
-        kind = SILENT
-    else:
-        kind = FLOOD if 2 * int(runs["flood_hours"].sum()) >= hours else SCAN
+    is_flood = 2 * int(runs["flood_hours"].sum()) >= hours
+    kind = SILENT if peak["direction"] == "silent" else FLOOD if is_flood else SCAN
     first, last = runs["first_seen_at"].min(), runs["last_seen_at"].max()
     return [
         kind, peak["provider_id"], peak["element_id"], sorted(runs["element_id"].unique()), first, last, hours,
