@@ -35,10 +35,12 @@ class WatchedSetting:
     """One row of the seed security_watched_settings: a setting whose change is told.
 
     weaker_when: decreased (a number that falls), older (a version that goes back), never (only by a broken rule).
+    is_told_otherwise: whether a change that weakens nothing is told.
     """
 
     json_path: str
     weaker_when: str
+    is_told_otherwise: bool
     severity: str
     recommended_action: str
 
@@ -71,8 +73,8 @@ def find_changes(
 ) -> pd.DataFrame:
     """One row (CHANGE_COLUMNS) per element, setting and change that weakened or altered it.
 
-    Weakened: a rule that was kept is broken since, or the setting is weaker by itself. Other changes of a watched
-    setting are told as changed, but not those that only end a violation. A weakened setting is restored once its newest
+    Weakened: a rule that was kept is broken since, or the setting is weaker by itself. Other changes are told
+    where the setting says so, but not those that only end a violation. A weakened setting is restored once its newest
     value breaks no such rule and is no weaker than the one before; what was first entered is no change.
 
     Args:
@@ -118,7 +120,7 @@ def _change(
     )
     new = sorted(broken - broken_before)
     is_weaker = bool(new) or setting.is_weaker(before, after)
-    if not is_weaker and broken_before and not broken:
+    if not is_weaker and (not setting.is_told_otherwise or (broken_before and not broken)):
         return None
     now = _plain(setting_at(parsed(last["configuration"]), path))
     is_restored = is_weaker and not (set(new) & broken_now) and not setting.is_weaker(before, now)

@@ -27,7 +27,7 @@ FINDING_COLUMNS = (
 )  # fmt: skip
 # Beside the table's columns: whether it is so now. What is over is entered, but not left open.
 ACTIVE = "is_active"
-_UNITS = {"throughput_mbps": "Mbps down", "uplink_throughput_mbps": "Mbps up", "connections_count": "connections",
+UNITS = {"throughput_mbps": "Mbps down", "uplink_throughput_mbps": "Mbps up", "connections_count": "connections",
           "connections_per_mbps": "connections per Mbps"}  # fmt: skip
 
 
@@ -110,7 +110,7 @@ def _steps(
 
 def _words(kind: IncidentKind, one: Mapping[str, object], element_name: str, count: int, hours: float) -> str:
     others = "" if count == 1 else f" and {count - 1} neighbour{'s' if count > 2 else ''}"
-    unit = _UNITS[str(one["peak_measure"])]
+    unit = UNITS[str(one["peak_measure"])]
     length = f"{hours:.0f} hour{'s' if hours > 1 else ''}"
     observed, expected = (_number(one[name]) for name in ("peak_observed", "peak_expected"))
     return f"{kind.title} at {element_name}{others} within {length}: {observed} {unit} where {expected} were expected"

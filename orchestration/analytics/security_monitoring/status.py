@@ -11,12 +11,13 @@ from datetime import datetime
 
 import pandas as pd
 
+from orchestration.analytics.security_monitoring.configurations import UNKNOWN
 from orchestration.analytics.security_monitoring.findings import CHANGE, INCIDENT, VIOLATION
 from orchestration.analytics.security_monitoring.parameters import SEVERITIES, Parameters, Scoring
 from orchestration.analytics.security_monitoring.records import records
 
 MOST_POINTS = 100
-MONITORED, INSUFFICIENT, SILENT_ELEMENT, NOT_SAMPLED = (
+MONITORED, INSUFFICIENT, NOT_REPORTING, NOT_SAMPLED = (
     "monitored", "insufficient_history", "not_reporting", "not_sampled"
 )  # fmt: skip
 STATE_COLUMNS = ("element_id", "provider_id", "zone_id", "element_name", "element_type", "monitoring_state",
@@ -111,36 +112,39 @@ def _violation(one: Mapping[str, object]) -> dict[str, object]:
 
 
 def element_states(
-    elements: pd.DataFrame, samples: pd.DataFrame, verdicts: pd.DataFrame, parameters: Parameters, as_of: datetime
+    elements: pd.DataFrame, reporting: pd.DataFrame, verdicts: pd.DataFrame, parameters: Parameters, as_of: datetime
 ) -> pd.DataFrame:
     """One row (STATE_COLUMNS) per element in service: whether its traffic can be judged, and by how much history.
 
     Args:
         elements: element_id, provider_id, zone_id, element_name, element_type.
-        samples: element_id, hour_at of the hours that were read.
+        reporting: element_id, last_sample_at, hours_count (hours with a sample in the last `history_weeks`).
         verdicts: of judge_configurations.
         parameters: weeks of history; an element is not reporting after `closing_hours` without a sample.
         as_of: the run's instant.
     """
-    end = pd.Timestamp(as_of)
-    begin = end - pd.Timedelta(weeks=parameters.history_weeks)
-    groups = samples[samples["hour_at"] < end].groupby("element_id")["hour_at"]
-    newest = groups.max()
-    recent = samples[(samples["hour_at"] >= begin) & (samples["hour_at"] < end)].groupby("element_id")["hour_at"]
-    hours = recent.nunique()
-    unknown = verdicts[verdicts["verdict"].eq("unknown")].groupby("element_id").size()
+    heard = {str(one["element_id"]): one for one in records(reporting)}
+    unknown = verdicts[verdicts["verdict"].eq(UNKNOWN)].groupby("element_id").size()
+    late = pd.Timestamp(as_of) - pd.Timedelta(hours=parameters.closing_hours + 1)
     rows = []
     for one in records(elements.sort_values("element_id")):
-        last, weeks = newest.get(one["element_id"]), round(float(hours.get(one["element_id"], 0)) / 168, 1)
+        own = heard.get(one["element_id"])
+        last, weeks = (own["last_sample_at"], round(float(own["hours_count"]) / 168, 1)) if own else (None, 0.0)
         if last is None:
             state = NOT_SAMPLED
-        elif last < end - pd.Timedelta(hours=parameters.closing_hours + 1):
-            state = SILENT_ELEMENT
+        elif last < late:
+            state = NOT_REPORTING
         else:
             state = MONITORED if weeks >= parameters.least_history_weeks else INSUFFICIENT
         rows.append([*(one[name] for name in STATE_COLUMNS[:5]), state, weeks, last,
                      int(unknown.get(one["element_id"], 0))])  # fmt: skip
     return pd.DataFrame(rows, columns=list(STATE_COLUMNS))
+
+
+def provider_state(states: pd.DataFrame) -> str:
+    """The best state of a provider's elements; not_sampled without any."""
+    known = set(states["monitoring_state"])
+    return next((state for state in (MONITORED, INSUFFICIENT, NOT_REPORTING) if state in known), NOT_SAMPLED)
 
 
 def monitoring_words(states: pd.DataFrame, parameters: Parameters) -> str:
@@ -154,8 +158,8 @@ def monitoring_words(states: pd.DataFrame, parameters: Parameters) -> str:
         parts.append(
             f"{len(short)} have {span} weeks of hourly samples, and {parameters.least_history_weeks:g} are needed"
         )
-    if counts.get(SILENT_ELEMENT, 0):
-        parts.append(f"of {int(counts[SILENT_ELEMENT])} no sample came lately")
+    if counts.get(NOT_REPORTING, 0):
+        parts.append(f"of {int(counts[NOT_REPORTING])} no sample came lately")
     if counts.get(NOT_SAMPLED, 0):
         parts.append(f"{int(counts[NOT_SAMPLED])} send no hourly samples")
     return "; ".join(parts)
