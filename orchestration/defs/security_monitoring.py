@@ -3,8 +3,6 @@
 Not here: the mathematics (orchestration.analytics.security_monitoring), the queries (security_inputs).
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
@@ -133,17 +131,18 @@ def fill_security_findings(connection: psycopg.Connection, as_of: datetime, time
     resolved = set(previous.loc[previous["finding_status"].eq("resolved"), "finding_id"])
     is_entered = found[ACTIVE].astype(bool) | ~found["finding_id"].isin(resolved)
     rows = found.drop(columns=ACTIVE)
-    entered = keep_findings(connection, table, rows[is_entered], as_of, judged=_nothing)
+    entered = keep_findings(connection, table, rows[is_entered].copy(), as_of, judged=_nothing)
     unknown = verdicts[verdicts["verdict"].eq(UNKNOWN)]
-    kept = keep_findings(connection, table, rows[found[ACTIVE].astype(bool)], as_of,
+    kept = keep_findings(connection, table, rows[found[ACTIVE].astype(bool)].copy(), as_of,
                          judged=lambda table_rows: _looked_for(table_rows, unknown, newest))  # fmt: skip
     shown = found[found["finding_class"].eq(INCIDENT)].assign(rank=lambda own: own["severity"].map(SEVERITIES.index))
     shown = shown.sort_values(["rank", "last_seen_at"], ascending=[False, False]).head(MOST_PICTURES)
     zones = dict(zip(elements["element_id"], elements["time_zone"], strict=True))
     charts = plot_incidents(scores, records(shown), zones)
+    hours_judged = len(scores.drop_duplicates(["element_id", "hour_at"]))
     return {
         **kept, **({"findings_new": entered["findings_new"]} if "findings_new" in entered else {}),
-        "hours_judged": int(scores["hour_at"].count()), "elements_judged": int(scores["element_id"].nunique()),
+        "hours_judged": hours_judged, "elements_judged": int(scores["element_id"].nunique()),
         **{f"incident_{number}": picture(chart, "an incident") for number, chart in enumerate(charts.values(), 1)},
     }  # fmt: skip
 

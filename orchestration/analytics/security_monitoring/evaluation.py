@@ -41,18 +41,20 @@ def judge(incidents: pd.DataFrame, attacks: pd.DataFrame, element_weeks: float) 
         element_weeks: weeks of elements that were judged.
     """
     rows = incidents.drop(columns="element_id").rename(columns={"element_ids": "element_id"}).explode("element_id")
-    rows = rows.rename_axis("incident")
-    pairs = attacks.rename_axis("attack").reset_index().merge(rows.reset_index(), on="element_id", suffixes=("", "_as"))
+    rows = rows.rename_axis("incident_row")
+    pairs = (
+        attacks.rename_axis("attack_row").reset_index().merge(rows.reset_index(), on="element_id", suffixes=("", "_as"))
+    )
     pairs = pairs[(pairs["first_seen_at"] < pairs["ends_at"]) & (pairs["last_seen_at"] > pairs["begins_at"])]
-    pairs = pairs.sort_values(["attack", "first_seen_at"])
+    pairs = pairs.sort_values(["attack_row", "first_seen_at"])
     is_right = pairs["finding_kind"].eq(pairs["finding_kind_as"])
-    told = set(pairs.loc[is_right, "attack"])
-    best = pairs.assign(is_right=is_right).sort_values(["attack", "is_right"], ascending=[True, False])
-    best = best.drop_duplicates("attack").set_index("attack")
+    told = set(pairs.loc[is_right, "attack_row"])
+    best = pairs.assign(is_right=is_right).sort_values(["attack_row", "is_right"], ascending=[True, False])
+    best = best.drop_duplicates("attack_row").set_index("attack_row")
     judged = attacks.assign(
         is_found=attacks.index.isin(best.index),
         found_kind=best["finding_kind_as"].reindex(attacks.index),
         delay_hours=(best["first_seen_at"] - best["begins_at"]).dt.total_seconds().reindex(attacks.index) / 3600,
     )
-    false_alarms = len(incidents) - pairs["incident"].nunique()
+    false_alarms = len(incidents) - pairs["incident_row"].nunique()
     return Figures(len(attacks), int(judged["is_found"].sum()), len(told), false_alarms, element_weeks), judged

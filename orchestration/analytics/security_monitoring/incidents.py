@@ -58,16 +58,20 @@ def find_incidents(
 def find_runs(scores: pd.DataFrame, parameters: Parameters, measures: Sequence[Measure]) -> pd.DataFrame:
     """Runs of abnormal hours of single elements (RUN_COLUMNS), high and silent ones apart.
 
-    An hour of `hour_score` makes a run, or `sustained_hours` of `sustained_score`; silence takes `silent_hours` of an
-    element that was up and of which hardly anything came.
+    An hour of `hour_score` makes a run, `sustained_hours` of `sustained_score` do, or `long_hours` of `long_score`;
+    silence takes `silent_hours` of an element that was up and of which hardly anything came.
     """
-    parts = []
-    for direction, hours in (("high", _high(scores, parameters, measures)), ("silent", _silent(scores, parameters,
-                                                                                              measures))):  # fmt: skip
-        if len(hours):
-            least = parameters.silent_hours if direction == "silent" else parameters.sustained_hours
-            parts.append(_runs(hours, direction, parameters, least))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(RUN_COLUMNS))
+    high, silent = _high(scores, parameters, measures), _silent(scores, parameters, measures)
+    strong = high[high["top"] >= parameters.sustained_score]
+    is_one_enough = strong["top"] >= parameters.hour_score
+    told = [
+        _kept(strong, is_one_enough, parameters.sustained_hours, parameters),
+        _kept(high, pd.Series(False, index=high.index), parameters.long_hours, parameters),
+    ]
+    high = high.loc[told[0].union(told[1])]
+    silent = silent.loc[_kept(silent, pd.Series(False, index=silent.index), parameters.silent_hours, parameters)]
+    parts = [_runs(high, "high", parameters), _runs(silent, "silent", parameters)]
+    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 
 def _clear(scores: pd.DataFrame, measures: Sequence[Measure]) -> pd.Series:
@@ -78,12 +82,12 @@ def _clear(scores: pd.DataFrame, measures: Sequence[Measure]) -> pd.Series:
 
 def _high(scores: pd.DataFrame, parameters: Parameters, measures: Sequence[Measure]) -> pd.DataFrame:
     """One row per element and hour with a measure too high: the one furthest off, and whether traffic itself is."""
-    is_high = scores["score"] >= parameters.sustained_score
+    is_high = scores["score"] >= parameters.long_score
     is_high &= scores["observed"] >= scores["expected"] * (1 + parameters.least_rise_percentage / 100)
     # Many connections per Mbps say something where there are more connections, not where there is less traffic.
-    connections = scores[scores["measure"].eq(_SCAN_MEASURES[0])].set_index(["element_id", "hour_at"])["score"]
+    connections = scores[scores["measure"].eq(_SCAN_MEASURES[0])].set_index(["element_id", "hour_at"])
     place = pd.MultiIndex.from_frame(scores[["element_id", "hour_at"]])
-    is_more = connections.reindex(place).to_numpy() >= 1
+    is_more = (connections["score"].ge(1) & _clear(connections, measures)).reindex(place, fill_value=False).to_numpy()
     is_high &= is_more | scores["measure"].ne(_SCAN_MEASURES[1])
     high = scores[is_high & _clear(scores, measures)]
     high = high.assign(is_flood=high["measure"].isin(_FLOOD_MEASURES))
@@ -104,16 +108,24 @@ def _silent(scores: pd.DataFrame, parameters: Parameters, measures: Sequence[Mea
     return low.assign(is_flood=False, top=-low["score"]).sort_values(["element_id", "hour_at"])
 
 
-def _runs(hours: pd.DataFrame, direction: str, parameters: Parameters, least_hours: float) -> pd.DataFrame:
-    """Hours of an element with gaps of at most `gap_hours` between them."""
+def _numbers(hours: pd.DataFrame, parameters: Parameters) -> pd.Series:
+    """The number of the run of each hour: hours of an element with gaps of at most `gap_hours` between them."""
     gap = hours.groupby("element_id")["hour_at"].diff()
-    number = (gap.isna() | (gap > (parameters.gap_hours + 1) * _HOUR)).cumsum()
+    return (gap.isna() | (gap > (parameters.gap_hours + 1) * _HOUR)).cumsum()
+
+
+def _kept(hours: pd.DataFrame, is_enough: pd.Series, least_hours: float, parameters: Parameters) -> pd.Index[int]:
+    """Labels of the hours of runs that are long enough, or have an hour that is enough by itself."""
+    number = _numbers(hours, parameters)
+    is_kept = is_enough.groupby(number).transform("any") | (number.map(number.value_counts()) >= least_hours)
+    return hours.index[is_kept.to_numpy(dtype=bool)]
+
+
+def _runs(hours: pd.DataFrame, direction: str, parameters: Parameters) -> pd.DataFrame:
+    """The rows of runs."""
     rows = []
-    for _, run in hours.groupby(number, sort=True):
+    for _, run in hours.groupby(_numbers(hours, parameters), sort=True):
         peak = run.iloc[int(run["top"].to_numpy().argmax())]
-        is_one_enough = direction != "silent" and peak["top"] >= parameters.hour_score
-        if not is_one_enough and len(run) < least_hours:
-            continue
         # Stouffer's sum of the hours, over all chances of a week.
         together = float(run["top"].sum() / np.sqrt(len(run)))
         freedom = max(float(run["weeks_count"].min()) - 1, 1) * (2 * parameters.scale_hours + 1)

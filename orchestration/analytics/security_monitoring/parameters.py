@@ -27,6 +27,8 @@ class Parameters:
     hour_score: float
     sustained_score: float
     sustained_hours: float
+    long_score: float
+    long_hours: float
     least_rise_percentage: float
     silent_percentage: float
     silent_hours: float
