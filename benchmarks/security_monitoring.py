@@ -17,7 +17,7 @@ import pandas as pd
 
 from benchmarks import report
 from benchmarks.landed_network import LandedNetwork, read_network
-from benchmarks.security_pictures import draw
+from benchmarks.security_pictures import PICTURES, draw
 from benchmarks.warehouse import BENCH_FOLDER, ROOT
 from ingestion.sample.clock import make_clock
 from ingestion.sample.deliveries import Lander
@@ -206,22 +206,41 @@ def _by_kind(found: list[Judged]) -> str:
 
 def _by_threshold(found: list[Judged], folders: list[Path], rulebook: Rulebook) -> str:
     """What other thresholds would do: the shipped ones were set before these seeds were looked at."""
-    rows = []
+    rows, known = [], []
+    for one, folder in zip(found, folders, strict=True):
+        network = read_network(folder / "landing")
+        neighbours = neighbours_of(network.versions.drop_duplicates("element_id", keep="last"), network.links)
+        known.append((one, neighbours, read_attacks(folder, one.scores)))
     for hour_score, sustained in ((5.0, 3.0), (6.5, 4.0), (8.0, 5.0)):
         values = {**vars(rulebook.parameters), "hour_score": hour_score, "sustained_score": sustained}
-        parameters = Parameters.of(values)
-        total = []
-        for one, folder in zip(found, folders, strict=True):
-            network = read_network(folder / "landing")
-            neighbours = neighbours_of(network.versions.drop_duplicates("element_id", keep="last"), network.links)
+        parameters, total = Parameters.of(values), []
+        for one, neighbours, attacks in known:
             incidents = find_incidents(one.scores, parameters, rulebook.measures, neighbours)
-            attacks = read_attacks(folder, one.scores)
             total.append(judge(incidents, attacks, one.figures.element_weeks)[0])
         caught, planted = sum(one.found for one in total), sum(one.attacks for one in total)
         alarms = sum(one.false_alarms for one in total)
         rows.append([f"{hour_score:g}", f"{sustained:g}", f"{caught / planted:.3f}", str(alarms),
                      f"{alarms / sum(one.element_weeks for one in total):.5f}"])  # fmt: skip
     return report.table(["one hour", "three hours", "recall", "false alarms", "per element and week"], rows)
+
+
+def page_of(found: list[Judged], folders: list[Path], rulebook: Rulebook) -> str:
+    """The section of the page."""
+    attacks, caught = sum(one.figures.attacks for one in found), sum(one.figures.found for one in found)
+    alarms, weeks = sum(one.figures.false_alarms for one in found), sum(one.figures.element_weeks for one in found)
+    body = [
+        f"Sample operators of {CUSTOMERS:,} customers over {MONTHS} months, seeds that nothing was tuned on, from the"
+        f" landed files with the shipped seeds. An attack counts as one at each element it hits; the daily rhythm alone"
+        f" goes from a ninth of the busiest hour to all of it. A false alarm is an incident that overlaps no attack at"
+        f" any of its elements. In all recall {caught / attacks:.3f} of {attacks} attacks, {alarms / weeks:.5f} false"
+        f" alarms per element and week. Bars: at least {RECALL_BAR}, at most {FALSE_ALARMS_BAR}.",
+        _table(found),
+        "By kind and strength:",
+        _by_kind(found),
+        "With other thresholds (shipped: 6.5 and 4):",
+        _by_threshold(found, folders, rulebook),
+    ]
+    return "\n\n".join(body)
 
 
 def run() -> None:
@@ -234,22 +253,9 @@ def run() -> None:
         folders.append(folder)
         found.append(judge_operator(folder, seed, rulebook))
         print(f"seed {seed}: {found[-1].figures}")
+    draw(folders[0], found[0].incidents, found[0].scores, rulebook.kinds, rulebook.parameters, PICTURES)
+    report.write_part("security_monitoring", "Network security monitoring", page_of(found, folders, rulebook))
     attacks, caught = sum(one.figures.attacks for one in found), sum(one.figures.found for one in found)
     alarms, weeks = sum(one.figures.false_alarms for one in found), sum(one.figures.element_weeks for one in found)
-    body = [
-        f"Sample operators of {CUSTOMERS:,} customers over {MONTHS} months, seeds that nothing was tuned on, from the"
-        f" landed files with the shipped seeds. An attack counts as one at each element it hits; the daily rhythm alone"
-        f" goes from a ninth of the busiest hour to all of it. A false alarm is"
-        f" an incident that overlaps no attack at any of its elements. In all recall {caught / attacks:.3f} of"
-        f" {attacks} attacks, {alarms / weeks:.5f} false alarms per element and week. Bars: at least {RECALL_BAR}, at"
-        f" most {FALSE_ALARMS_BAR}.",
-        _table(found),
-        "By kind and strength:",
-        _by_kind(found),
-        "With other thresholds (shipped: 6.5 and 4):",
-        _by_threshold(found, folders, rulebook),
-    ]
-    draw(folders[0], found[0].incidents, found[0].scores, rulebook.kinds, rulebook.parameters)
-    report.write_part("security_monitoring", "Network security monitoring", "\n\n".join(body))
     if caught < RECALL_BAR * attacks or alarms > FALSE_ALARMS_BAR * weeks:
         raise SystemExit(f"bars missed: recall {caught / attacks:.3f}, false alarms {alarms / weeks:.5f}")

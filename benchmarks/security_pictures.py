@@ -22,7 +22,12 @@ PICTURES = ROOT / "docs" / "pictures"
 
 
 def draw(
-    folder: Path, incidents: pd.DataFrame, scores: pd.DataFrame, kinds: tuple[IncidentKind, ...], parameters: Parameters
+    folder: Path,
+    incidents: pd.DataFrame,
+    scores: pd.DataFrame,
+    kinds: tuple[IncidentKind, ...],
+    parameters: Parameters,
+    pictures: Path,
 ) -> list[Path]:
     """One picture per kind: of the incident in the middle by how far it was off."""
     elements = read_network(folder / "landing").versions.drop_duplicates("element_id", keep="last")
@@ -33,7 +38,7 @@ def draw(
         own = incidents[incidents["finding_kind"].eq(kind.finding_kind)].sort_values(["peak_score", "element_id"])
         chosen = own.iloc[[len(own) // 2]]
         (finding,) = records(incident_findings(chosen, elements, {}, kinds, parameters, as_of, {}))
-        path = PICTURES / f"security_{kind.finding_kind}.png"
+        path = pictures / f"security_{kind.finding_kind}.png"
         path.write_bytes(vl_convert.vegalite_to_png(plot_incident(scores, finding, zones).to_dict(), scale=1.2))
         written.append(path)
     return written

@@ -4,7 +4,8 @@ from datetime import date
 
 import pytest
 
-from benchmarks.security_monitoring import RECALL_BAR, judge_operator, land_network
+from benchmarks.security_monitoring import RECALL_BAR, judge_operator, land_network, page_of
+from benchmarks.security_pictures import draw
 from tests.unit.security_hours import RULEBOOK
 
 # More attacks, on neighbours too, are planted from 5 000 customers on.
@@ -34,3 +35,9 @@ def test_planted_attacks_and_settings_are_found_and_nothing_else(tmp_path, seed,
     several = [members for members in hit if len(members) > 1]
     assert all(members in groups for members in several)
     assert len(several) >= (1 if customers >= 5000 else 0)
+    if customers >= 5000:
+        page = page_of([found], [folder], RULEBOOK)
+        assert f"recall {figures.recall:.3f} of {figures.attacks} attacks" in page
+        assert "| traffic_flood | 5 times and more |" in page
+        drawn = draw(folder, found.incidents, found.scores, RULEBOOK.kinds, RULEBOOK.parameters, tmp_path)
+        assert [path.read_bytes()[:8] for path in drawn] == 3 * [b"\x89PNG\r\n\x1a\n"]
