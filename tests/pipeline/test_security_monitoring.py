@@ -139,7 +139,7 @@ def test_incidents_close_themselves_and_unsaid_settings_stay(connection, built_w
     mended = (
         "update core.dim_network_element set configuration = configuration || %s where element_id = %s and is_current"
     )
-    good = {"protocols": ["ssh"], "snmp_version": "3", "tls_min_version": "1.2", "default_credentials": False,
+    good = {"protocols": ["ssh", "snmp", "https"], "snmp_version": "3", "tls_min_version": "1.2", "default_credentials": False,
             "management_exposed": False, "encryption_enabled": True, "ntp_synchronised": True,
             "acl_count": 99}  # fmt: skip
     connection.execute(mended, [json.dumps(good), weakened["element_id"]])
@@ -161,8 +161,9 @@ def test_incidents_close_themselves_and_unsaid_settings_stay(connection, built_w
     )
     fill(connection, built_warehouse, timedelta(days=3))
     assert connection.execute(still).fetchall() == []
-    assert connection.execute(state.format("element_id = %s and setting_path = %s"),
-                              [weakened["element_id"], setting]).fetchall()[0][0] == "resolved"  # fmt: skip
+    of_setting = connection.execute(state.format("element_id = %s and setting_path = %s"),
+                                    [weakened["element_id"], setting]).fetchall()  # fmt: skip
+    assert [row[0] for row in of_setting] == ["resolved"]
     assert connection.execute(state.format("element_id = %s and rule_id = %s"), [one, rule]).fetchall() == [("open", 1)]
 
 
