@@ -139,9 +139,9 @@ def test_incidents_close_themselves_and_unsaid_settings_stay(connection, built_w
     mended = (
         "update core.dim_network_element set configuration = configuration || %s where element_id = %s and is_current"
     )
-    good = {"protocols": ["ssh", "snmp", "https"], "snmp_version": "3", "tls_min_version": "1.2", "default_credentials": False,
-            "management_exposed": False, "encryption_enabled": True, "ntp_synchronised": True,
-            "acl_count": 99}  # fmt: skip
+    good = {"protocols": ["ssh", "snmp", "https"], "snmp_version": "3", "tls_min_version": "1.2",
+            "default_credentials": False, "management_exposed": False, "encryption_enabled": True,
+            "ntp_synchronised": True, "acl_count": 99}  # fmt: skip
     connection.execute(mended, [json.dumps(good), weakened["element_id"]])
     one, rule = connection.execute(
         f"select element_id, rule_id from {TABLE} where finding_class = 'violation' and element_id <> %s"

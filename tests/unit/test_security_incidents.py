@@ -29,6 +29,7 @@ def expected(hours, measure="throughput_mbps"):
     return own[own["measure"].eq(measure)].set_index(["element_id", "hour_at"])["expected"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.one_of(st.floats(-5, 5), st.just(float("nan"))), min_size=4, max_size=4), min_size=1))
 def test_the_median_leaves_out_what_is_missing(rows):
     values = np.array(rows)
@@ -67,7 +68,7 @@ def test_a_constant_series_alarms_on_a_jump_but_not_on_a_step_of_rounding():
     assert list(incidents(many)["finding_kind"]) == ["connection_scan"]
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(0, 9), st.integers(0, 167), st.integers(1, 60), st.floats(0, 1000))
 def test_an_attack_in_the_history_does_not_move_the_baseline(week, hour, length, factor):
     """In any single week, of any strength: what is expected of the week after all is as if it had not been."""

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.analytics.findings import LIFE_COLUMNS
@@ -123,6 +123,7 @@ def test_paths_and_versions():
                                                                                         None]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(*2 * [st.lists(st.integers(0, 30), min_size=1, max_size=4)])
 def test_versions_compare_as_numbers(one, other):
     rule = Rule("r", "v", "x", "older_than", ".".join(map(str, other)), "unknown", (), (), "low", "d", "a")
@@ -291,6 +292,7 @@ def test_what_counts():
     assert status.assess(table_rows(*rows), AS_OF, 48, SCORING).risk_score == 100
 
 
+@settings(deadline=None)
 @given(st.floats(0, 100), st.lists(st.floats(0, 100), min_size=1, max_size=5, unique=True))
 def test_the_status_is_always_the_score_s(score, borders):
     levels = tuple(Level(f"over {border}", border) for border in borders)

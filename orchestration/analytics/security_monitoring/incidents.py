@@ -58,15 +58,17 @@ def find_incidents(
 def find_runs(scores: pd.DataFrame, parameters: Parameters, measures: Sequence[Measure]) -> pd.DataFrame:
     """Runs of abnormal hours of single elements (RUN_COLUMNS), high and silent ones apart.
 
-    An hour of `hour_score` makes a run, `sustained_hours` of `sustained_score` do, or `long_hours` of `long_score`;
-    silence takes `silent_hours` of an element that was up and of which hardly anything came.
+    An hour of `hour_score` makes a run, `sustained_hours` of `sustained_score` do, or `long_hours` in which connections
+    per Mbps have `long_score`: traffic itself may be a little high for half a day without a cause. Silence takes
+    `silent_hours` of an element that was up and of which hardly anything came.
     """
     high, silent = _high(scores, parameters, measures), _silent(scores, parameters, measures)
     strong = high[high["top"] >= parameters.sustained_score]
+    slow = high[high["ratio_score"] >= parameters.long_score]
     is_one_enough = strong["top"] >= parameters.hour_score
     told = [
         _kept(strong, is_one_enough, parameters.sustained_hours, parameters),
-        _kept(high, pd.Series(False, index=high.index), parameters.long_hours, parameters),
+        _kept(slow, pd.Series(False, index=slow.index), parameters.long_hours, parameters),
     ]
     high = high.loc[told[0].union(told[1])]
     silent = silent.loc[_kept(silent, pd.Series(False, index=silent.index), parameters.silent_hours, parameters)]
@@ -96,7 +98,10 @@ def _high(scores: pd.DataFrame, parameters: Parameters, measures: Sequence[Measu
     ordered = high.sort_values(["element_id", "hour_at", "is_ratio", "score"], ascending=[True, True, True, False])
     best = ordered.groupby(["element_id", "hour_at"], sort=True).first()
     groups = high.groupby(["element_id", "hour_at"], sort=True)
-    return best.assign(is_flood=groups["is_flood"].any(), top=groups["score"].max()).reset_index()
+    ratio = high[high["is_ratio"]].set_index(["element_id", "hour_at"])["score"].reindex(best.index)
+    return best.assign(
+        is_flood=groups["is_flood"].any(), top=groups["score"].max(), ratio_score=ratio
+    ).reset_index()  # fmt: skip
 
 
 def _silent(scores: pd.DataFrame, parameters: Parameters, measures: Sequence[Measure]) -> pd.DataFrame:
