@@ -21,6 +21,7 @@ PARTS = (
     "churn_operator",
     "forecasting",
     "churn",
+    "security_monitoring",
 )
 
 

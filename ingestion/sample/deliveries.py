@@ -40,7 +40,7 @@ FORMATS = {
 # What lies before the usage detail comes in deliveries of about so many rows.
 HISTORY_ROWS = 200_000
 # Raised with every change of what is written, so that an older sample is not taken for a current one.
-VERSION = 3
+VERSION = 4
 Progress = Callable[[str, int, int], None]
 
 

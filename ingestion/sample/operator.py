@@ -14,6 +14,7 @@ import polars as pl
 from ingestion.sample.accounts import Accounts
 from ingestion.sample.care import build_campaigns, build_quality, build_tickets
 from ingestion.sample.clock import Clock, uuids
+from ingestion.sample.configurations import Change, plan_changes
 from ingestion.sample.customers import People, build_people
 from ingestion.sample.faults import Faults, build_faults, build_maintenance, build_outages, element_versions
 from ingestion.sample.geography import Geography, build_geography
@@ -52,6 +53,7 @@ class Operator:
     frauds: list[Fraud] = field(init=False)
     accounts: Accounts = field(init=False)
     performance: Performance = field(init=False)
+    setting_changes: list[Change] = field(init=False)
 
     def __post_init__(self) -> None:
         clock = self.clock
@@ -66,6 +68,7 @@ class Operator:
         usage = UsageMaker(clock, self.people, self.life, self.network, self.device_ids, self.frauds)
         self.accounts = Accounts(clock, self.geography, self.people, self.life, self.tariffs, usage)
         self.performance = Performance(clock, self.network, self.faults, self.people, self.life)
+        self.setting_changes = plan_changes(clock, self.network, self.customers)
 
     def _customers_at(self) -> list[int]:
         """How many customers each failure hit."""
@@ -84,7 +87,7 @@ class Operator:
             "census_blocks": lambda: geography.census_blocks,
             "serviceable_locations": lambda: geography.serviceable_locations,
             "network_topology": lambda: self.network.topology,
-            "network_elements": lambda: element_versions(clock, self.network, self.faults),
+            "network_elements": lambda: element_versions(clock, self.network, self.faults, self.setting_changes),
             "service_plans": lambda: self.tariffs.service_plans,
             "customers": lambda: build_customers(clock, geography, people, life),
             "customer_services": lambda: build_services(

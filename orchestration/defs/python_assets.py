@@ -10,6 +10,7 @@ from orchestration.defs.geography import topology_risk, zone_coverage
 from orchestration.defs.plans import plan_recommendations
 from orchestration.defs.regulatory import filing_packages, link_redundancy_asset
 from orchestration.defs.security import access_relations
+from orchestration.defs.security_monitoring import SECURITY_ASSETS
 
 PYTHON_ASSETS = (
     provider_daily_summary,
@@ -18,6 +19,7 @@ PYTHON_ASSETS = (
     plan_recommendations,
     *CHURN_ASSETS,
     capacity_forecasts,
+    *SECURITY_ASSETS,
     link_redundancy_asset,
     filing_packages,
     access_relations,
