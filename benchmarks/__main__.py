@@ -20,6 +20,7 @@ PARTS = (
     "filings",
     "churn_operator",
     "forecasting",
+    "revenue_assurance",
     "churn",
     "security_monitoring",
 )

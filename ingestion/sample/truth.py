@@ -33,7 +33,7 @@ def _leavers(operator: Operator) -> pl.DataFrame:
 
 
 def _frauds(operator: Operator) -> pl.DataFrame:
-    found = operator.frauds
+    found = [*operator.frauds, *operator.cases]
     return pl.DataFrame(
         {
             "service_id": operator.people.service_ids.gather([fraud.service for fraud in found]),
@@ -101,6 +101,13 @@ def _campaigns(operator: Operator) -> pl.DataFrame:
     )  # fmt: skip
 
 
+def _usage_errors(operator: Operator) -> pl.DataFrame:
+    """Records that came twice under another id, and ranges of running numbers that never came."""
+    found = operator.accounts.irregular.errors
+    return pl.concat([rows.with_columns(pl.lit(operator.clock.months()[month]).alias("month"))
+                      for month, rows in sorted(found.items())], how="diagonal")  # fmt: skip
+
+
 def write_truth(folder: Path, operator: Operator, feeds: dict[str, FeedCounts]) -> None:
     """Writes one CSV per kind of truth, and the counts of rows per feed."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -108,7 +115,7 @@ def write_truth(folder: Path, operator: Operator, feeds: dict[str, FeedCounts]) 
     tables = {
         "leavers": _leavers(operator), "frauds": _frauds(operator), "network_anomalies": anomalies(operator),
         "failures": _failures(operator), "campaigns": _campaigns(operator),
-        "billing_errors": pl.concat(operator.accounts.mistakes),
+        "billing_errors": pl.concat(operator.accounts.mistakes), "usage_errors": _usage_errors(operator),
     }  # fmt: skip
     for name, frame in tables.items():
         frame.write_csv(folder / f"{name}.csv")

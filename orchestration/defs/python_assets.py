@@ -9,6 +9,7 @@ from orchestration.defs.churn import CHURN_ASSETS
 from orchestration.defs.geography import topology_risk, zone_coverage
 from orchestration.defs.plans import plan_recommendations
 from orchestration.defs.regulatory import filing_packages, link_redundancy_asset
+from orchestration.defs.revenue_assurance import revenue_assurance_findings
 from orchestration.defs.security import access_relations
 from orchestration.defs.security_monitoring import SECURITY_ASSETS
 
@@ -20,6 +21,7 @@ PYTHON_ASSETS = (
     *CHURN_ASSETS,
     capacity_forecasts,
     *SECURITY_ASSETS,
+    revenue_assurance_findings,
     link_redundancy_asset,
     filing_packages,
     access_relations,
