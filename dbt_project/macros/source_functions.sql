@@ -4,6 +4,7 @@
 {{ create_recommend_service_plans() }};
 {{ create_predict_customer_churn() }};
 {{ create_plan_network_capacity() }};
+{{ create_mute_finding() }}
 {%- endmacro %}
 
 {# Who may call a function: the roles that read a class of tables, and nobody else. `besides_filters` are filters of rows that do not count. #}
