@@ -220,7 +220,7 @@ def write_sample(
         seed: the same arguments give the same files, byte for byte.
         until: the last simulated day; default the last day of last month.
         history_months: how far subscriptions, bills and daily samples reach, 2 or more; default 48, `months` under 15.
-        feeds: those that are written, with the same rows as among all; usage, bills, charges and payments come together.
+        feeds: those that are written, with the same rows as among all; those of bills and usage come together.
         progress: called with what is written, how many steps are done and how many there are.
     """
     last_day = until or default_until()

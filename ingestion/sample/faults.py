@@ -184,7 +184,7 @@ def build_outages(
     clock: Clock, geography: Geography, network: Network, faults: Faults, customers_at: list[int],
     phantoms: list[Fault], phantom_customers_at: list[int], factor: Floats,
 ) -> pl.DataFrame:  # fmt: skip
-    """Nine of ten failures are recorded as outages: reported, restored, closed two days later; and some that never were.
+    """Nine of ten failures are recorded as outages: reported, restored, closed later; so are some that never were.
 
     Args:
         clock: of the simulation.

@@ -7,6 +7,8 @@ from orchestration.defs.analytics import provider_daily_summary
 from orchestration.defs.capacity import capacity_forecasts
 from orchestration.defs.churn import CHURN_ASSETS
 from orchestration.defs.geography import topology_risk, zone_coverage
+from orchestration.defs.maintenance import MAINTENANCE_ASSETS
+from orchestration.defs.outage_findings import outage_findings
 from orchestration.defs.plans import plan_recommendations
 from orchestration.defs.regulatory import filing_packages, link_redundancy_asset
 from orchestration.defs.security import access_relations
@@ -18,6 +20,8 @@ PYTHON_ASSETS = (
     plan_recommendations,
     *CHURN_ASSETS,
     capacity_forecasts,
+    *MAINTENANCE_ASSETS,
+    outage_findings,
     link_redundancy_asset,
     filing_packages,
     access_relations,

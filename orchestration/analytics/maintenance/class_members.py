@@ -1,4 +1,4 @@
-"""The models of several classes that are pooled: boosted trees, extremely random trees, random forest, logistic.
+"""The models of several classes that are pooled: boosted trees, extremely random trees, logistic regression.
 
 Not here: what they see (class_tables), folds and pooling (classes).
 """
@@ -13,9 +13,9 @@ import numpy as np
 from orchestration.analytics.churn.labels import Floats, Ints
 from orchestration.analytics.maintenance.class_tables import Table, rate_columns
 
-MEMBERS = ("boosted trees", "extra trees", "random forest", "logistic regression")
+MEMBERS = ("boosted trees", "extra trees", "logistic regression")
 BOOSTED_SEEDS = 2
-FOREST_TREES = {"extra": 300, "random": 150}
+FOREST_TREES = 200
 PENALTIES = (1.0, 0.1, 0.02)
 # No member is surer than this: a forest that saw one class only in a leaf would be, and the pool adds logarithms.
 FLOOR = 0.002
@@ -43,7 +43,7 @@ def member_probabilities(
     return np.stack(
         [
             _boosted(trees[0], answer, trees[1], held, classes, seed),
-            *(_forest(kind, trees[0], answer, trees[1], classes, seed) for kind in ("extra", "random")),
+            _forest(trees[0], answer, trees[1], classes, seed),
             _logistic(linear[train], answer, linear[test], held, classes),
         ]
     )
@@ -69,7 +69,8 @@ def _boosted(columns: Floats, label: Ints, asked: Floats, held: np.ndarray, clas
     def grow(rounds: int, part: np.ndarray, number: int) -> HistGradientBoostingClassifier:
         model = HistGradientBoostingClassifier(
             learning_rate=0.08, max_iter=rounds, max_leaf_nodes=12, min_samples_leaf=10, l2_regularization=5.0,
-            max_features=0.3, early_stopping=number < 0, scoring="loss", n_iter_no_change=15, random_state=seed + max(number, 0),
+            max_features=0.3, early_stopping=number < 0, scoring="loss", n_iter_no_change=15,
+            random_state=seed + max(number, 0),
         )  # fmt: skip
         if number < 0:
             known = np.isin(label[held], label[part])
@@ -88,12 +89,11 @@ def _boosted(columns: Floats, label: Ints, asked: Floats, held: np.ndarray, clas
     return found
 
 
-def _forest(kind: str, columns: Floats, label: Ints, asked: Floats, classes: int, seed: int) -> Floats:
-    from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+def _forest(columns: Floats, label: Ints, asked: Floats, classes: int, seed: int) -> Floats:
+    from sklearn.ensemble import ExtraTreesClassifier
 
-    maker = ExtraTreesClassifier if kind == "extra" else RandomForestClassifier
-    # Trees of this library take blanks; a value far below all others is as plain to them and half as slow.
-    model = maker(FOREST_TREES[kind], min_samples_leaf=3, max_features=0.2, n_jobs=-1, random_state=seed)
+    # These trees take blanks; a value far below all others is as plain to them and half as slow.
+    model = ExtraTreesClassifier(FOREST_TREES, min_samples_leaf=3, max_features=0.2, n_jobs=-1, random_state=seed)
     model.fit(np.nan_to_num(columns, nan=-1e6), label)
     return _spread(model.predict_proba(np.nan_to_num(asked, nan=-1e6)), model.classes_, classes)
 

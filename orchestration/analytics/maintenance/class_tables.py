@@ -99,13 +99,16 @@ def read_table(features: pd.DataFrame, groups: npt.NDArray[np.object_] | None) -
         used, dropped, read = [], dict.fromkeys(map(str, plain.columns), "nothing to learn from"), {}
     numbers, codes = dict(bags), dict[str, Ints]()
     for column in used:
-        own, levels = _of_column(column, read[column.name], len(features))
+        own, levels = _of_column(column, read[column.name])
         numbers |= own
         codes |= levels
+    for name in [name for name, values in numbers.items() if _is_rare(values)]:
+        dropped[name] = f"under {RARE_ROWS} rows differ"
+        del numbers[name]
     return Table(numbers, codes, {name: int(own.max()) + 1 for name, own in codes.items()}, len(features)), dropped
 
 
-def _of_column(column: Column, values: Values, rows: int) -> tuple[dict[str, Floats], dict[str, Ints]]:
+def _of_column(column: Column, values: Values) -> tuple[dict[str, Floats], dict[str, Ints]]:
     if column.kind == CATEGORY:
         texts = np.array([_MISSING if value is None else str(value) for value in values], dtype=object)
         suffix = _suffixes(texts)
@@ -117,6 +120,12 @@ def _of_column(column: Column, values: Values, rows: int) -> tuple[dict[str, Flo
     if not is_repeated or counts.max() > CODE_SHARE * len(known) or bool(np.any(known % 1 != 0)):
         return {column.name: numbers}, {}
     return {column.name: numbers}, {f"{column.name} (code)": _level_codes(numbers.astype(str).astype(object))}
+
+
+def _is_rare(values: Floats) -> bool:
+    """Whether nearly all rows have one value, as of a word that hardly any text has."""
+    _, counts = np.unique(values, return_counts=True)
+    return len(values) - int(counts.max()) < min(RARE_ROWS + len(values) // 2000, len(values) // 4)
 
 
 def _level_codes(texts: npt.NDArray[np.object_]) -> Ints:
@@ -168,9 +177,7 @@ def level_rates(codes: Ints, label: Ints, classes: int, levels: int) -> Floats:
     base = (np.bincount(label, minlength=classes) + 0.5) / (len(label) + 0.5 * classes)
     counts = np.zeros((levels, classes))
     np.add.at(counts, (codes, label), 1.0)
-    rates: Floats = np.log(
-        (counts + RATE_PRIOR_ROWS * base) / (counts.sum(axis=1, keepdims=True) + RATE_PRIOR_ROWS)
-    )
+    rates: Floats = np.log((counts + RATE_PRIOR_ROWS * base) / (counts.sum(axis=1, keepdims=True) + RATE_PRIOR_ROWS))
     return rates
 
 
