@@ -75,7 +75,10 @@ def _failures(operator: Operator) -> pl.DataFrame:
 def _outage_mistakes(operator: Operator) -> pl.DataFrame:
     """Failures without a record, records without a failure, and counts of customers that are far off."""
     faults, wrong = operator.faults, operator.outage_mistakes
-    named = operator.whole("outages").select("outage_id", "element_id", begins_at="outage_start").unique()
+    recorded = operator.whole("outages")
+    if recorded.is_empty():
+        recorded = pl.DataFrame(schema=dict.fromkeys(("outage_id", "element_id", "outage_start"), pl.String))
+    named = recorded.select("outage_id", "element_id", begins_at="outage_start").unique()
     kinds = ["miscounted" if factor > 1 else "right" for factor in wrong.factor] + ["phantom"] * len(wrong.phantoms)
     found = [*faults.faults, *wrong.phantoms]
     customers = [*operator.customers_at(faults.faults, faults.hit), *operator.customers_at(wrong.phantoms, wrong.hit)]

@@ -134,13 +134,16 @@ class MaintenanceReader:
         found = self.connection.execute(_MODEL, {"name": MODEL_NAME, "day": self.day}).fetchone()
         return Last(found[0], found[1], Bundle.from_bytes(bytes(found[2]))) if found else None
 
-    def by_rules(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """What the rules say of the rows, with the rates of kinds that the last year showed."""
+    def by_rules(self, rows: pd.DataFrame, *, is_past: bool = False) -> pd.DataFrame:
+        """What the rules say of the rows, with the rates of kinds that the last year showed; of past rows only the seed's.
+
+        What the last year showed is what a model of it is tried on.
+        """
         began = self.connection.execute("select min(outage_start) from core.fct_outage").fetchone()
         since = began[0] if began and began[0] else self.as_of
         watched = min(max((self.as_of - since).total_seconds() / 86_400, 0), 365) / DAYS_A_MONTH
-        latest = self.rows("is_latest")
-        kinds = pd.concat([latest[["element_type", "failures_365d"]], rows[["element_type"]].drop_duplicates()])
+        seen = self.rows("is_latest" if not is_past else "false")[["element_type", "failures_365d"]]
+        kinds = pd.concat([seen, rows[["element_type"]].drop_duplicates()])
         rates = type_rates(kinds, self.seeds.base_rates, self.seeds.parameters["prior_element_months"], watched)
         return rule_scores(rows, rates, self.seeds.rules, HORIZONS)
 
@@ -153,7 +156,7 @@ class MaintenanceReader:
         failures = element_failures(inputs)
         return LabelledElements(
             rows[["as_of_date", "as_of_at", "element_id", "provider_id"]], model_features(rows),
-            failure_labels(rows, failures, self.as_of), self.by_rules(rows), failures,
+            failure_labels(rows, failures, self.as_of), self.by_rules(rows, is_past=True), failures,
         )  # fmt: skip
 
     def due(self) -> pd.DataFrame:

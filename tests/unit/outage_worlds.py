@@ -60,7 +60,12 @@ def _elements(operator: Operator) -> pd.DataFrame:
 
 
 def _outages(operator: Operator, as_of: datetime) -> pd.DataFrame:
-    frame = operator.whole("outages").to_pandas().sort_values("updated_at").drop_duplicates("outage_id", keep="last")
+    whole = operator.whole("outages")
+    if whole.is_empty():
+        names = ("outage_id", "element_id", "outage_start", "actual_restoration", "outage_type", "affected_customers",
+                 "updated_at")  # fmt: skip
+        whole = pl.DataFrame(schema=dict.fromkeys(names, pl.String))
+    frame = whole.to_pandas().sort_values("updated_at").drop_duplicates("outage_id", keep="last")
     ended = pd.to_datetime(frame["actual_restoration"], utc=True)
     return pd.DataFrame(
         {

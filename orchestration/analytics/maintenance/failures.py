@@ -11,6 +11,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
+from orchestration.analytics.churn.labels import Ints
 from orchestration.analytics.outage_checks import Inputs, check_outages
 from orchestration.analytics.outage_checks.checking import MISSING, UNEXPLAINED
 
@@ -53,13 +54,10 @@ def failure_labels(
             already, else only failures of the last weeks were.
         horizons: in days of 24 hours.
     """
-    at = pd.to_datetime(rows["as_of_at"], utc=True).dt.as_unit("us")
+    at = pd.to_datetime(rows["as_of_at"], utc=True)
     first = np.full(len(rows), np.inf)
-    times = {
-        str(name): np.sort(own["failed_at"].dt.as_unit("us").to_numpy().astype("datetime64[us]").astype(np.int64))
-        for name, own in failures.groupby("element_id")
-    }
-    instants = at.dt.tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64)
+    times = {str(name): np.sort(_microseconds(own["failed_at"])) for name, own in failures.groupby("element_id")}
+    instants = _microseconds(at)
     places = rows.reset_index(drop=True).groupby("element_id").indices
     for name, own in places.items():
         moments = times.get(str(name))
@@ -73,3 +71,9 @@ def failure_labels(
         label[(at + pd.Timedelta(days=days) > pd.Timestamp(as_of)).to_numpy()] = np.nan
         found[f"fails_{days}d"] = label
     return pd.DataFrame(found, index=rows.index)
+
+
+def _microseconds(instants: pd.Series) -> Ints:
+    """Since 1970, of instants with a zone."""
+    found: Ints = instants.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
+    return found

@@ -6,6 +6,7 @@ Not here: a single model (orchestration.analytics.churn), where rows come from a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 
@@ -14,6 +15,8 @@ import pandas as pd
 from orchestration.analytics.churn import (
     ChurnDataError,
     OverTime,
+    SegmentResult,
+    area_under_curve,
     evaluate_over_time,
     first_promotion,
     promotion,
@@ -95,11 +98,24 @@ def evaluate_failures(labelled: LabelledElements, parameters: Mapping[str, float
     parts = []
     for days, tested in tests.items():
         own = tested.evaluations[tested.evaluations["metric"].isin(METRICS) & (tested.evaluations["segment"] == WHOLE)]
-        parts.append(own.assign(horizon_days=days))
+        parts.append(_beside_rules(own, tested.tested, labelled.rule_scores, days).assign(horizon_days=days))
     listed = tested_lists(labelled, tests[PRINCIPAL], parameters)
     figures = crew_figures(listed, labelled.failures)
     parts.append(figures.assign(segment=WHOLE, horizon_days=PRINCIPAL, lower_95=None, upper_95=None))
     return tests[PRINCIPAL], pd.concat(parts, ignore_index=True)
+
+
+def _beside_rules(figures: pd.DataFrame, tested: pd.DataFrame, rule_scores: pd.DataFrame, days: int) -> pd.DataFrame:
+    """The figures, the AUC with that of the rules on the same rows."""
+    told = tested[tested["probability"].notna()]
+    score = rule_scores.loc[told.index, f"failure_probability_{days}d"]
+    months = pd.to_datetime(told["as_of_date"]).dt.strftime("%Y-%m")
+    figures = figures.copy()
+    for place in figures.index[figures["metric"] == "auc"]:
+        own = (months == figures.loc[place, "period"]) | (figures.loc[place, "period"] == WHOLE)
+        figures.loc[place, "baseline_value"] = area_under_curve(told.loc[own, "label"], score[own])
+        figures.loc[place, "baseline_name"] = "rule_score"
+    return figures
 
 
 def tested_lists(labelled: LabelledElements, tested: OverTime, parameters: Mapping[str, float]) -> pd.DataFrame:
@@ -113,13 +129,22 @@ def tested_lists(labelled: LabelledElements, tested: OverTime, parameters: Mappi
     return rows.assign(is_listed=crew_ranks(rows) <= parameters["crew_visits_per_week"])
 
 
+def _one_thread() -> AbstractContextManager[object]:
+    """Trees of so few rows grow no faster on several threads, and far slower where others use the cores, too."""
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[object] = threadpool_limits(1)
+    return limits
+
+
 def _test(labelled: LabelledElements, parameters: Mapping[str, float], days: int) -> OverTime:
-    return evaluate_over_time(
-        labelled.features, labelled.labels[f"fails_{days}d"], labelled.rows["as_of_date"], horizon_days=days,
-        groups=labelled.rows["element_id"], rule_score=labelled.rule_scores[f"failure_probability_{days}d"],
-        test_dates_count=int(parameters["test_weeks"]), minimum_events=int(parameters["minimum_failures"]), seed=SEED,
-        most_stayers_per_leaver=parameters["most_others_per_failure"],
-    )  # fmt: skip
+    with _one_thread():
+        return evaluate_over_time(
+            labelled.features, labelled.labels[f"fails_{days}d"], labelled.rows["as_of_date"], horizon_days=days,
+            groups=labelled.rows["element_id"], test_dates_count=int(parameters["test_weeks"]),
+            minimum_events=int(parameters["minimum_failures"]), seed=SEED,
+            most_stayers_per_leaver=parameters["most_others_per_failure"],
+        )  # fmt: skip
 
 
 def train_failures(
@@ -134,15 +159,8 @@ def train_failures(
         tested: of evaluate_failures: how the candidate did on the weeks held back.
         last: what elements are scored with so far.
     """
-    found = {
-        days: train_segments(
-            labelled.features, labelled.labels[f"fails_{days}d"], labelled.rows["as_of_date"], as_of_date=as_of_date,
-            horizon_days=days, groups=labelled.rows["element_id"],
-            minimum_events=int(parameters["minimum_failures"]), seed=SEED,
-            most_stayers_per_leaver=parameters["most_others_per_failure"],
-        )[WHOLE]
-        for days in HORIZONS
-    }  # fmt: skip
+    with _one_thread():
+        found = {days: _train(labelled, parameters, as_of_date, days) for days in HORIZONS}
     chief = found[PRINCIPAL]
     models = {days: one.model for days, one in found.items() if one.model is not None}
     if chief.model is None:
@@ -153,6 +171,14 @@ def train_failures(
     bundle = Bundle(models, PRINCIPAL, None, float(label.mean()), sample)
     is_promoted, reason = _verdict(labelled, tested, last)
     return TrainedElements(bundle, reason, is_promoted, chief.train_rows, chief.first_train_date, chief.last_train_date)
+
+
+def _train(labelled: LabelledElements, parameters: Mapping[str, float], as_of_date: date, days: int) -> SegmentResult:
+    return train_segments(
+        labelled.features, labelled.labels[f"fails_{days}d"], labelled.rows["as_of_date"], as_of_date=as_of_date,
+        horizon_days=days, groups=labelled.rows["element_id"], minimum_events=int(parameters["minimum_failures"]),
+        seed=SEED, most_stayers_per_leaver=parameters["most_others_per_failure"],
+    )[WHOLE]  # fmt: skip
 
 
 def _verdict(labelled: LabelledElements, tested: OverTime, last: Last | None) -> tuple[bool, str]:
