@@ -5,11 +5,15 @@ Not here: starting either.
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 from collections.abc import Collection, Set
 
 import dagster as dg
+from dagster_postgres.event_log import PostgresEventLogStorage
+from dagster_postgres.run_storage import PostgresRunStorage
+from sqlalchemy import create_engine, make_url
 
 PROCESS_TAG = "telecom/process"
 ACTIVE = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.QUEUED]
@@ -84,5 +88,22 @@ def free_slots_of_ended_runs(instance: dg.DagsterInstance) -> None:
 
 
 def keep_connections(instance: dg.DagsterInstance) -> None:
-    """Lets the run storage hold its connections: Dagster opens one per query, a third of a small run's time."""
-    instance.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=8)
+    """Lets a run's storage hold its connections, and remember which tables and columns there are.
+
+    Dagster logs in for every query and asks for the columns before many: a third of a small run's time.
+    """
+    log = instance.event_log_storage
+    for storage in (instance.run_storage, log):
+        if isinstance(storage, PostgresRunStorage | PostgresEventLogStorage):
+            storage._engine = create_engine(
+                storage.postgres_url, isolation_level="AUTOCOMMIT", pool_size=4, pool_recycle=3600,
+                connect_args={"options": _options(storage.postgres_url)},
+            )  # fmt: skip
+    for name in ("has_table", "has_asset_key_col"):
+        setattr(log, name, functools.cache(getattr(log, name)))
+
+
+def _options(url: str) -> str:
+    """The URL's own server settings, and no waiting for the disk: an event lost with a server is lost with its run."""
+    own = make_url(url).query.get("options", "")
+    return f"{own if isinstance(own, str) else ' '.join(own)} -c synchronous_commit=off".strip()

@@ -8,6 +8,7 @@ import itertools
 import re
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import psycopg
@@ -84,3 +85,16 @@ class WholeModules(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> WholeModules:
     """Takes the place of `--dist loadgroup`, which does not see its groups since pytest 9.2."""
     return WholeModules(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Where the time went: by process, and the modules that took most of it."""
+    seconds: Counter[tuple[str, str]] = Counter()
+    for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
+        if isinstance(report, pytest.TestReport):
+            seconds[getattr(report, "worker_id", "main"), report.nodeid.partition("::")[0]] += report.duration
+    terminalreporter.section("seconds by process and module")
+    for process in sorted({process for process, _ in seconds}):
+        terminalreporter.line(f"{sum(s for (p, _), s in seconds.items() if p == process):7.0f} {process}")
+    for (process, module), spent in seconds.most_common(25):
+        terminalreporter.line(f"{spent:7.0f} {process} {module}")

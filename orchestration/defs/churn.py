@@ -19,6 +19,8 @@ from orchestration.defs.resources import WarehouseResource
 
 GROUP = "analytics"
 ENTITIES = ("customer", "service")
+# The re-rated plan fit is a feature, too.
+_PLAN_FIT = ["analytics", "plan_recommendations"]
 MODELS, SCORES, SERVICE_SCORES, RETENTION = (
     dg.AssetKey(["analytics", name])
     for name in ("churn_models", "churn_scores", "churn_scores_service", "retention_results")
@@ -27,6 +29,7 @@ _FEATURES = [
     *(["core", name] for name in ("feature_customer", "feature_service", "fct_service_departure", "dim_service",
                                   "dim_service_plan")),
     ["intermediate", "int_usage__provider_days"],
+    _PLAN_FIT,
 ]  # fmt: skip
 _SEEDS = [["reference", name] for name in ("churn_parameters", "churn_rules", "churn_segments", "churn_silences",
                                            "customer_classes", "kpi_parameters")]  # fmt: skip

@@ -19,6 +19,7 @@ from orchestration.analytics.churn_scores.features import model_features, segmen
 from orchestration.analytics.churn_scores.rules import rule_scores
 from orchestration.analytics.churn_scores.training import Labelled
 from orchestration.defs.frames import read_frame
+from orchestration.defs.plans import plan_fit
 
 HORIZONS = (30, 60, 90)
 PAST = "not feature.is_latest and feature.as_of_date >= %(from)s"
@@ -105,6 +106,9 @@ _CONTACTS = """
         order by exchange.rate_date desc limit 1
     ) as rate on currency <> %(currency)s
     where contacted_at < %(as_of)s order by campaign_id, contacted_at, contact_id"""
+_HOLDERS = """
+    select service_id::text, customer_id::text from core.dim_service
+    where valid_from <= %s and valid_to > %s and service_id = any(%s::uuid[]) order by service_id"""
 _MODELS = """
     select distinct on (model_name) model_name, model_version, trained_to_date, content from analytics.trained_models
     where model_name like %(prefix)s and is_promoted and as_of_date <= %(day)s
@@ -200,8 +204,24 @@ class Reader:
         return rule_scores(features, self.seeds.rules, self.seeds.parameters)
 
     def features(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """What a model sees of each row."""
-        return model_features(rows.drop(columns=["usage_from_at", "usage_to_at"]))
+        """What a model sees of each row, and with it what a better plan would save it in a year."""
+        known = model_features(rows.drop(columns=["usage_from_at", "usage_to_at"]))
+        return known.assign(yearly_plan_saving=self._plan_savings(rows))
+
+    def _plan_savings(self, rows: pd.DataFrame) -> pd.Series:
+        """Of each row, re-rated by what was known at its instant; null where no month of use was there to rate."""
+        found = pd.Series(float("nan"), index=rows.index)
+        for as_of_at, own in rows.groupby("as_of_at"):
+            instant = pd.Timestamp(str(as_of_at)).to_pydatetime()
+            saving = plan_fit(self.connection, instant)
+            if self.entity == "service":
+                found[own.index] = own["service_id"].astype(str).map(saving).astype(float)
+                continue
+            of_customer: dict[str, float] = {}
+            for service_id, customer_id in self.connection.execute(_HOLDERS, [instant, instant, list(saving)]):
+                of_customer[customer_id] = of_customer.get(customer_id, 0.0) + float(saving[service_id])
+            found[own.index] = own["customer_id"].astype(str).map(of_customer)
+        return found
 
     def stays(self, silent_days: int | None = None) -> pd.DataFrame:
         """The stays of services, or of customers."""

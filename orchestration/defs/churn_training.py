@@ -15,6 +15,7 @@ import pandas as pd
 from orchestration.analytics.churn import calibration_table, gain_table, plot_calibration, plot_gain
 from orchestration.analytics.churn_scores.bundles import sha256
 from orchestration.analytics.churn_scores.scoring import RULES_VERSION
+from orchestration.analytics.churn_scores.silences import silence_figures
 from orchestration.analytics.churn_scores.training import (
     Labelled,
     Trained,
@@ -80,17 +81,20 @@ def fill_models(reader: Reader, day: date) -> Fitted:
     seen = reader.labelled_to(day)
     if seen is not None and seen >= labelled_to:
         return Fitted(reader.entity, f"Models have seen the leavers of {seen}, the newest that are known.")
-    return _fit(reader, reader.labelled(trained_from(reader, day)), day, labelled_to)
+    labels = {days: reader.labels(light, silent_days=days)[principal_label(reader)] for days in reader.seeds.silences}
+    return _fit(reader, reader.labelled(trained_from(reader, day)), labels, day, labelled_to)
 
 
-def _fit(reader: Reader, rows: Labelled, day: date, labelled_to: date) -> Fitted:
+def _fit(reader: Reader, rows: Labelled, labels: Mapping[int, pd.Series], day: date, labelled_to: date) -> Fitted:
+    """`labels` are the rows', by the days of silence that count as leaving."""
     parameters = reader.seeds.parameters
     principal = int(parameters["principal_horizon_days"])
     tested = evaluate(rows, parameters, principal)
     last = reader.bundles(day)
     found = train(rows, parameters, day, tested, last)
     versions = {one.segment: _store(reader, one, day, labelled_to) for one in found if one.bundle}
-    _store_evaluations(reader, tested.evaluations, versions, day)
+    silences = silence_figures(tested.tested, labels, reader.seeds.silent_days)
+    _store_evaluations(reader, pd.concat([tested.evaluations, silences], ignore_index=True), versions, day)
     lines = [
         f"- {one.segment}: {versions.get(one.segment, 'rules')}"
         f"{'' if one.is_promoted or not one.bundle else ' (did not take over)'}: {one.reason}"

@@ -125,12 +125,11 @@ def build_dbt_assets(project: ParsedProject, translator: Translator) -> dg.Asset
         update_every_freshness(warehouse.url, warehouse.as_of(dict(context.run.tags)))
         windows = windows_of_run(dict(context.run.tags), [name for name in names if feed_of(name)])
         variables = _variables(context, warehouse, windows.spans)
-        tests_of_names = [test for name in names for test in tests_of.get(name, ())]
-        arguments = ["build", "--select", *names, *tests_of_names, "--indirect-selection", "empty",
-                     "--exclude-resource-type", "unit_test"]  # fmt: skip
+        chosen = {*names, *(test for name in names for test in tests_of.get(name, ()))}
+        arguments = ["build", "--exclude-resource-type", "unit_test", "--no-write-json"]
         built, red, failed = set[str](), set[str](), list[str]()
         said, tests = list[str](), list[DbtTestResult]()
-        for event in invoke(parsed_project(warehouse), warehouse.url, arguments, variables):
+        for event in invoke(parsed_project(warehouse), warehouse.url, arguments, variables, chosen):
             if (message := _messages(event)) is not None:
                 said.append(message)
             if (problem := _problem(event)) is not None:

@@ -22,6 +22,9 @@ from orchestration.defs.resources import WarehouseResource
 
 EVALUATION_COLUMNS = ("metric", "metric_value", "baseline_name", "baseline_value", "cases_count", "events_count")
 TABLE = "analytics.plan_recommendations"
+_KEPT = f"""
+    select service_id::text, expected_savings, tested_periods_count from {TABLE}
+    where as_of_at = %s and advice_kind = 'saving'"""
 # Of days before, those of the first of a month stay, as features do.
 _FORGET = f"""
     delete from {TABLE}
@@ -77,13 +80,19 @@ def fill_plan_recommendations(connection: psycopg.Connection, as_of: datetime, t
 
 
 def plan_fit(connection: psycopg.Connection, as_of: datetime) -> dict[str, Decimal]:
-    """Of each service in force what a better plan would save it in a year (0: none would), by what was known by as_of.
+    """Of each service with a month of use what a better plan would save it in a year (0: none would), by as_of.
 
-    For models: it reads no use, version or price from as_of on.
+    For models: it reads no use, version or price from as_of on. What the table holds for that instant is taken from it.
     """
+    kept = connection.execute(_KEPT.encode(), [as_of]).fetchall()
+    (first_used,) = connection.execute("select min(usage_date) from core.fct_usage_daily").fetchone() or (None,)
+    if kept or first_used is None or as_of.date() <= first_used:
+        return {service_id: saving for service_id, saving, tested in kept if tested}
     subjects = read_subjects(connection, as_of)
     rows = advise_all(subjects, *read_records(connection, subjects), {}).rows
-    return {row.service_id: row.expected_savings for row in rows if row.advice_kind == "saving"}
+    return {
+        row.service_id: row.expected_savings for row in rows if row.advice_kind == "saving" and row.tested_periods_count
+    }
 
 
 def _write_evaluations(connection: psycopg.Connection, hindsight: Hindsight, as_of_date: date) -> None:

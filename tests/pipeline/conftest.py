@@ -29,11 +29,10 @@ from tests.second_road.world import World, read_world
 
 UNTIL = date(2026, 9, 30)
 FIRST_SAMPLE = (1, 150, UNTIL)
-# Seed, customers and last day: a clock is put forward within the second pair's months, and back within the third's.
+# Seed, customers and last day: a clock is put forward within the second sample's months, and back within the third's.
 SAMPLES = [
-    (seed, customers, until)
-    for customers in map(int, os.environ.get("SECOND_ROAD_CUSTOMERS", "150,600").split(","))
-    for seed, until in ((1, UNTIL), (7, date(2026, 3, 31)), (23, date(2025, 11, 30)))
+    (seed, int(os.environ.get("SECOND_ROAD_CUSTOMERS", customers)), until)
+    for seed, customers, until in ((1, 150, UNTIL), (7, 600, date(2026, 3, 31)), (23, 150, date(2025, 11, 30)))
 ]
 
 
@@ -63,11 +62,31 @@ class BuiltWarehouse:
 
 
 @pytest.fixture(scope="session")
-def build_warehouse(postgres_server, make_database, tmp_path_factory):
+def parsed_folder(tmp_path_factory) -> Path:
+    """The project, parsed once for all warehouses of the session."""
+    folder = tmp_path_factory.mktemp("project")
+    return parse_project(folder, "warehouse").parsed_folder
+
+
+@pytest.fixture(scope="session")
+def make_folder(parsed_folder, tmp_path_factory):
+    """Makes a warehouse's folder, which finds the project parsed."""
+
+    def make() -> Path:
+        folder = tmp_path_factory.mktemp("warehouse")
+        (folder / "dbt").mkdir()
+        (folder / "dbt" / parsed_folder.name).symlink_to(parsed_folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def build_warehouse(postgres_server, make_database, make_folder):
     """Runs the pipeline over a landing folder into a database of its own."""
 
     def build(landing: Path, as_of: datetime, manifest: dict | None = None, **overrides: str) -> BuiltWarehouse:
-        folder = tmp_path_factory.mktemp("warehouse")
+        folder = make_folder()
         environment = {
             "WAREHOUSE_URL": make_database(),
             "DAGSTER_STORAGE_URL": postgres_server.url("dagster"),
@@ -120,13 +139,13 @@ def build_directly(settings: Settings) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def build_models(make_database, tmp_path_factory):
+def build_models(make_database, make_folder):
     """Loads a landing folder and builds the models into a database of its own, without Dagster and its guards."""
 
     def build(landing: Path, manifest: dict) -> BuiltWarehouse:
         environment = {
             "WAREHOUSE_URL": make_database(),
-            "WAREHOUSE_FOLDER": str(tmp_path_factory.mktemp("warehouse")),
+            "WAREHOUSE_FOLDER": str(make_folder()),
             "LANDING_DIR": str(landing),
             "AS_OF": manifest["as_of"],
         }

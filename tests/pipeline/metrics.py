@@ -24,7 +24,7 @@ class Metrics:
     """The metrics of a parsed project over its warehouse."""
 
     def __init__(self, project: ParsedProject, url: str) -> None:
-        manifest = (project.target_folder / "semantic_manifest.json").read_text(encoding="utf-8")
+        manifest = project.semantic_manifest()
         parsed = parse_manifest_from_dbt_generated_manifest(manifest)
         self.url, self.names = url, sorted(metric.name for metric in parsed.metrics)
         self.engine = MetricFlowEngine(SemanticManifestLookup(parsed), PostgresDialect())  # type: ignore[arg-type]

@@ -16,8 +16,8 @@ from orchestration.windows import WINDOWED_FACTS
 
 
 @pytest.fixture(scope="module")
-def defs(tmp_path_factory):
-    return build_defs({"WAREHOUSE_FOLDER": str(tmp_path_factory.mktemp("warehouse"))})
+def defs(make_folder):
+    return build_defs({"WAREHOUSE_FOLDER": str(make_folder())})
 
 
 def test_jobs(defs):

@@ -73,12 +73,12 @@ def _features(url: str, table: str) -> dict[bool, list[tuple]]:
 
 
 @pytest.fixture(scope="module")
-def features(make_sample, make_database, tmp_path_factory):
+def features(make_sample, make_database, make_folder):
     """The features without and with the planted future."""
     landing, manifest = make_sample()
     environment = {
         "WAREHOUSE_URL": make_database(),
-        "WAREHOUSE_FOLDER": str(tmp_path_factory.mktemp("warehouse")),
+        "WAREHOUSE_FOLDER": str(make_folder()),
         "LANDING_DIR": str(landing),
         "AS_OF": manifest["as_of"],
     }

@@ -99,10 +99,10 @@ def run(warehouse: BuiltWarehouse, as_of: datetime) -> None:
 
 
 @pytest.fixture(scope="module")
-def states(make_sample, make_database, build_models, tmp_path_factory) -> tuple[BuiltWarehouse, BuiltWarehouse]:
+def states(make_sample, make_database, build_models, make_folder) -> tuple[BuiltWarehouse, BuiltWarehouse]:
     """The warehouse after the runs, and the one that a whole build makes."""
     files, manifest = make_sample()
-    folder = tmp_path_factory.mktemp("incremental")
+    folder = make_folder()
     (folder / "landing").mkdir()
     as_of = datetime.fromisoformat(manifest["as_of"])
     environment = {

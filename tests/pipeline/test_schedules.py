@@ -27,8 +27,8 @@ GONE = f"{socket.gethostname()}:999999999"
 
 
 @pytest.fixture(scope="module")
-def defs(tmp_path_factory):
-    return build_defs({"WAREHOUSE_FOLDER": str(tmp_path_factory.mktemp("warehouse"))})
+def defs(make_folder):
+    return build_defs({"WAREHOUSE_FOLDER": str(make_folder())})
 
 
 @pytest.fixture

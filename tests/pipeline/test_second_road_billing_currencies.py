@@ -29,7 +29,7 @@ RATES = [
 
 
 @pytest.fixture(scope="module")
-def landed(make_sample, make_database, tmp_path_factory):
+def landed(make_sample, make_database, make_folder):
     """A bill, charges and payments in euros, a payment in pounds; and what a build without rates said."""
     landing, manifest = make_sample(seed=7, until=MARCH)
     as_of = datetime.fromisoformat(manifest["as_of"])
@@ -69,7 +69,7 @@ def landed(make_sample, make_database, tmp_path_factory):
          "bill_id": None, "currency": "GBP"},
     ])  # fmt: skip
     settings = read_settings({
-        "WAREHOUSE_URL": make_database(), "WAREHOUSE_FOLDER": str(tmp_path_factory.mktemp("warehouse")),
+        "WAREHOUSE_URL": make_database(), "WAREHOUSE_FOLDER": str(make_folder()),
         "LANDING_DIR": str(landing), "AS_OF": manifest["as_of"],
     })  # fmt: skip
     return BuiltWarehouse(settings, manifest, None), build_directly(settings)

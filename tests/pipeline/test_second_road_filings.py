@@ -1,10 +1,19 @@
 """The subscription files equal a recount of the landed files, connection by connection, by code that shares nothing."""
 
+from datetime import date
 from decimal import Decimal
 
+import psycopg
 import pytest
 
+from orchestration.commands.filings import newest_day
+from orchestration.dbt_runner import invoke, parse_project
+from orchestration.defs.regulatory import fill_redundancy
+from tests.conftest import database_name
+from tests.pipeline.conftest import BuiltWarehouse
+from tests.pipeline.windowed import copy_of
 from tests.second_road.filing_blocks import availability_rows, block_rows, outage_measures
+from tests.second_road.filing_emergency import COLUMNS, readiness
 from tests.second_road.filings import Filings, filing_dates
 
 MARTS = {
@@ -86,17 +95,49 @@ def test_blocks_and_locations(any_warehouse, any_world, recounted):
         assert len(found) > 100
 
 
-def test_outages_of_the_period(any_warehouse, any_world, recounted):
-    for day in _days(any_warehouse, recounted):
-        found = any_warehouse.ask(
-            "select provider_id::text, total_outages, major_outages, average_restoration_hours::float8,"
-            " coalesce(lost_customer_minutes, 0)::float8 from regulatory.emergency_readiness where as_of_date = %s",
-            day,
-        )  # fmt: skip
-        expected = outage_measures(any_world, day)
-        assert {row[0] for row in found} == set(expected)
-        for provider, *figures in found:
-            close = [
-                None if value is None else pytest.approx(value, rel=1e-5, abs=1e-3) for value in expected[provider]
-            ]
-            assert figures == close
+@pytest.fixture(scope="module")
+def last_day(any_warehouse, make_database, tmp_path_factory) -> tuple[BuiltWarehouse, date]:
+    """A copy whose marts speak of the last day that is over, with months of outages and samples before it."""
+    warehouse = copy_of(any_warehouse, make_database, tmp_path_factory.mktemp("copy"))
+    settings = warehouse.settings
+    day = newest_day(settings)
+    with psycopg.connect(warehouse.url) as connection:
+        fill_redundancy(connection, day)
+    project = parse_project(settings.warehouse_folder / "dbt", database_name(warehouse.url))
+    variables: dict[str, object] = {
+        "as_of": settings.as_of.isoformat(), "reporting_time_zone": settings.reporting_time_zone,
+        "reporting_currency": settings.reporting_currency, "filing_dates": [day.isoformat()],
+    }  # fmt: skip
+    events = invoke(project, warehouse.url, ["run", "--select", "path:models/regulatory"], variables)
+    assert [one["info"]["msg"] for one in events if one["info"]["name"] in ("RunResultError", "RunResultFailure")] == []
+    return warehouse, day
+
+
+def test_outages_of_the_period(last_day, any_world):
+    warehouse, day = last_day
+    found = warehouse.ask(
+        "select provider_id::text, total_outages, major_outages, average_restoration_hours::float8,"
+        " coalesce(lost_customer_minutes, 0)::float8 from regulatory.emergency_readiness where as_of_date = %s", day,
+    )  # fmt: skip
+    expected = outage_measures(any_world, day)
+    assert {row[0] for row in found} == set(expected)
+    assert sum(row[1] for row in found) > 3
+    for provider, *figures in found:
+        close = [None if value is None else pytest.approx(value, rel=1e-5, abs=1e-3) for value in expected[provider]]
+        assert figures == close
+
+
+def test_readiness_for_emergencies(last_day, any_world):
+    warehouse, day = last_day
+    asked = ", ".join(f"{name}::float8" for name in COLUMNS)
+    found = warehouse.ask(
+        f"select provider_id::text, {asked} from regulatory.emergency_readiness where as_of_date = %s", day
+    )
+    expected = readiness(any_world, day)
+    assert {row[0] for row in found} == set(expected)
+    for provider, *figures in found:
+        close = [None if x is None else pytest.approx(float(x), rel=1e-6, abs=2e-6) for x in expected[provider]]
+        assert dict(zip(COLUMNS, figures, strict=True)) == dict(zip(COLUMNS, close, strict=True)), provider
+    # Every measure says something of somebody.
+    empty = [name for place, name in enumerate(COLUMNS, start=1) if not any(row[place] for row in found)]
+    assert empty == []

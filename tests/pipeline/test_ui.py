@@ -17,13 +17,13 @@ pytestmark = needs_browser
 
 
 @pytest.fixture
-def ui(make_sample, make_database, postgres_server, tmp_path):
+def ui(make_sample, make_database, postgres_server, make_folder):
     """`make ui` over a small sample, in a database of its own."""
     landing, manifest = make_sample(customers=30, months=1)
     port, url = free_port(), make_database()
     environment = {
         **os.environ, "WAREHOUSE_URL": url, "DAGSTER_STORAGE_URL": postgres_server.url("dagster"),
-        "WAREHOUSE_FOLDER": str(tmp_path / "warehouse"), "LANDING_DIR": str(landing), "AS_OF": manifest["as_of"],
+        "WAREHOUSE_FOLDER": str(make_folder()), "LANDING_DIR": str(landing), "AS_OF": manifest["as_of"],
     }  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "orchestration", "ui", str(port)], cwd=ROOT, env=environment, start_new_session=True

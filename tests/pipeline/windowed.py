@@ -32,6 +32,8 @@ def _left_alone(url: str) -> str:
 def copy_of(built: BuiltWarehouse, make_database, folder: Path) -> BuiltWarehouse:
     """The same warehouse in a database and a landing folder of its own."""
     shutil.copytree(built.landing, folder / "landing")
+    (folder / "dbt").mkdir()
+    (folder / "dbt" / "parsed").symlink_to((built.settings.warehouse_folder / "dbt" / "parsed").resolve())
     settings = replace(
         built.settings,
         warehouse_url=make_database(_left_alone(built.url)),
