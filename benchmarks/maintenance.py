@@ -206,8 +206,9 @@ def draw(rows: pd.DataFrame, failures: pd.DataFrame, path: Path = PICTURE) -> No
     import altair as alt
     import vl_convert
 
-    led = lead_times(rows, failures.rename(columns={"begins_at": "failed_at"})[["element_id", "failed_at"]])
-    chosen = led.dropna().sort_values(["lead_days", "element_id"]).iloc[[0, len(led.dropna()) // 2, -1]]
+    warned = failures[failures["degraded_from"].notna()].rename(columns={"begins_at": "failed_at"})
+    led = lead_times(rows, warned[["element_id", "failed_at"]]).dropna().sort_values(["lead_days", "element_id"])
+    chosen = led.iloc[[len(led) // 4, len(led) // 2, -1]]
     parts = []
     for number, fault in enumerate(chosen.itertuples(), start=1):
         own = rows[(rows["element_id"] == fault.element_id)].assign(

@@ -135,9 +135,9 @@ class MaintenanceReader:
         return Last(found[0], found[1], Bundle.from_bytes(bytes(found[2]))) if found else None
 
     def by_rules(self, rows: pd.DataFrame, *, is_past: bool = False) -> pd.DataFrame:
-        """What the rules say of the rows, with the rates of kinds that the last year showed; of past rows only the seed's.
+        """What the rules say of the rows, with the rates of kinds that the last year showed.
 
-        What the last year showed is what a model of it is tried on.
+        Of past rows with the seed's rates only: a model of the last year is tried on what that showed.
         """
         began = self.connection.execute("select min(outage_start) from core.fct_outage").fetchone()
         since = began[0] if began and began[0] else self.as_of
