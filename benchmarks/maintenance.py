@@ -277,8 +277,8 @@ def write(found: dict[int, dict[str, float]]) -> None:
         f" known a year before the end, tried on the {TEST_WEEKS} Mondays whose outcome is known. Everything is"
         " against the sample's truth but the rules' and the 7 days' figures, which are against what was recorded. Only"
         " hardware that fails with warning can be foretold: the best that can be seen is whoever knows which hardware"
-        " is failing and nothing else (the model knows age and kind as well); the best list holds every such element"
-        f" and fills up with others.{more}"
+        " is failing and nothing else (the model knows age and kind as well); the best lists hold as many of such"
+        f" elements as they can, and nothing else on them fails.{more}"
     )
     body = f"{said}\n\n{_risk_lines(found)}\n\nOutage records against the network, over the whole history:\n\n"
     report.write_part(

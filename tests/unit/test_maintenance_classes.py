@@ -4,8 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from orchestration.analytics.maintenance import MaintenanceDataError, train_and_evaluate_classes
+from orchestration.analytics.maintenance import MaintenanceDataError, class_members, train_and_evaluate_classes
 from orchestration.analytics.maintenance.class_tables import read_table
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_forests():
+    """Smaller ones than in earnest, for time's sake."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(class_members, "FOREST_TREES", 40)
+        patch.setattr(class_members, "BOOSTED_SEEDS", 1)
+        yield
 
 
 def faults(rows: int = 300, seed: int = 5) -> tuple[pd.DataFrame, pd.Series]:
@@ -79,9 +88,9 @@ def test_chance_is_not_learned():
 def test_rows_of_a_group_are_not_on_both_sides():
     """Each customer has a class and a number of its own: without groups that is all there is to know."""
     rng = np.random.default_rng(2)
-    owner = np.repeat(np.arange(30), 6)
-    label = pd.Series(rng.choice(["x", "y"], 30)[owner])
-    features = pd.DataFrame({"number": rng.normal(0, 1, 30)[owner] * 100, "noise": rng.normal(0, 1, 180)})
+    owner = np.repeat(np.arange(16), 12)
+    label = pd.Series(np.array(["x", "y"])[rng.permutation(16) % 2][owner])
+    features = pd.DataFrame({"number": rng.normal(0, 1, 16)[owner] * 100, "noise": rng.normal(0, 1, 192)})
     apart = train_and_evaluate_classes(features, label)
     together = train_and_evaluate_classes(features, label, groups=owner)
     assert apart.log_loss < 0.7 * apart.class_shares_log_loss

@@ -29,6 +29,8 @@ CODE_VALUES, CODE_REPEATS, CODE_SHARE = 20, 3.0, 0.1
 # How many rows of the whole the rate of a level is drawn to it by.
 RATE_PRIOR_ROWS = 3.0
 MOST_TOKENS, TOKEN_SHARE = 300, 0.2
+# With more numbers, as counts of words, each is told to the linear part in one form instead of two.
+MANY_NUMBERS = 100
 _SEPARATOR = re.compile(r"\s*[,;|]\s*")
 _SUFFIX = re.compile(r"(\d+(?:\.\d+)?)\s*$")
 _MISSING = "(missing)"
@@ -66,7 +68,7 @@ class Table:
         for values in self.numbers.values():
             is_blank = np.isnan(values)
             even = np.sign(values) * np.log1p(np.abs(values - np.nanmedian(values)) * (values != 0))
-            for form in (values, even):
+            for form in (even,) if len(self.numbers) > MANY_NUMBERS else (values, even):
                 centred = np.where(is_blank, 0.0, form - np.nanmean(form))
                 blocks.append((centred / (np.std(centred) or 1.0)).clip(-5, 5)[:, None])
             if is_blank.any():
@@ -125,7 +127,7 @@ def _of_column(column: Column, values: Values) -> tuple[dict[str, Floats], dict[
 def _is_rare(values: Floats) -> bool:
     """Whether nearly all rows have one value, as of a word that hardly any text has."""
     _, counts = np.unique(values, return_counts=True)
-    return len(values) - int(counts.max()) < min(RARE_ROWS + len(values) // 2000, len(values) // 4)
+    return len(values) - int(counts.max()) < min(RARE_ROWS + len(values) // 1000, len(values) // 4)
 
 
 def _level_codes(texts: npt.NDArray[np.object_]) -> Ints:
