@@ -43,8 +43,8 @@ def fill_outage_findings(connection: psycopg.Connection, as_of: datetime, time_z
     first_day = last_day - timedelta(days=int(parameters["lookback_days"]))
     inputs = read_outage_inputs(connection, as_of, time_zone, parameters, first_day)
     found = check_outages(inputs)
-    # What began before the first day that was read cannot be found in whole any more.
-    first_seen = inputs.days["day_start_at"].min() + pd.Timedelta(days=2) if len(inputs.days) else pd.Timestamp(as_of)
+    # What began before the first day that was read, in any time zone, cannot be found in whole any more.
+    first_seen = pd.Timestamp(first_day, tz="UTC") + pd.Timedelta(days=2)
     counts = keep_findings(
         connection, TABLE, found, as_of, judged=lambda previous: previous["first_seen_at"] >= first_seen
     )

@@ -14,7 +14,8 @@ from orchestration.analytics.churn.labels import Floats, Ints
 from orchestration.analytics.maintenance.class_tables import Table, rate_columns
 
 MEMBERS = ("boosted trees", "extra trees", "logistic regression")
-BOOSTED_SEEDS = 2
+# Of wide tables one forest is grown instead of several, for time's sake.
+BOOSTED_SEEDS, WIDE_COLUMNS = 2, 100
 FOREST_TREES = 200
 PENALTIES = (1.0, 0.1, 0.02)
 # No member is surer than this: a forest that saw one class only in a leaf would be, and the pool adds logarithms.
@@ -83,9 +84,10 @@ def _boosted(columns: Floats, label: Ints, asked: Floats, held: np.ndarray, clas
         if len(np.unique(label[~held])) > 1 and held.any() and np.isin(label[held], label[~held]).any():
             losses = -np.asarray(grow(400, ~held, -1).validation_score_)
             rounds = max(int(np.argmin(losses)), 1)
-        for number in range(BOOSTED_SEEDS):
+        seeds = 1 if columns.shape[1] > WIDE_COLUMNS else BOOSTED_SEEDS
+        for number in range(seeds):
             model = grow(rounds, everything, number)
-            found += _spread(model.predict_proba(asked), model.classes_, classes) / BOOSTED_SEEDS
+            found += _spread(model.predict_proba(asked), model.classes_, classes) / seeds
     return found
 
 
