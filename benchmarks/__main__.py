@@ -19,6 +19,7 @@ PARTS = (
     "rating",
     "filings",
     "churn_operator",
+    "maintenance",
     "forecasting",
     "revenue_assurance",
     "churn",

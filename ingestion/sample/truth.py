@@ -87,6 +87,28 @@ def _failures(operator: Operator) -> pl.DataFrame:
     )
 
 
+def _outage_mistakes(operator: Operator) -> pl.DataFrame:
+    """Failures without a record, records without a failure, and counts of customers that are far off."""
+    faults, wrong = operator.faults, operator.outage_mistakes
+    recorded = operator.whole("outages")
+    if recorded.is_empty():
+        recorded = pl.DataFrame(schema=dict.fromkeys(("outage_id", "element_id", "outage_start"), pl.String))
+    named = recorded.select("outage_id", "element_id", begins_at="outage_start").unique()
+    kinds = ["miscounted" if factor > 1 else "right" for factor in wrong.factor] + ["phantom"] * len(wrong.phantoms)
+    found = [*faults.faults, *wrong.phantoms]
+    customers = [*operator.customers_at(faults.faults, faults.hit), *operator.customers_at(wrong.phantoms, wrong.hit)]
+    table = pl.DataFrame(
+        {
+            "kind": kinds, "element_id": operator.network.element_ids.gather([fault.element for fault in found]),
+            "begins_at": stamps(np.array([fault.start for fault in found], dtype=np.int64)),
+            "ends_at": stamps(np.array([fault.end for fault in found], dtype=np.int64)), "customers": customers,
+        },
+        schema_overrides={"kind": pl.String, "customers": pl.Int64},
+    ).join(named, on=["element_id", "begins_at"], how="left")  # fmt: skip
+    known = pl.when(pl.col("outage_id").is_null()).then(pl.lit("missing")).otherwise("kind")
+    return table.with_columns(known.alias("kind")).filter(pl.col("kind") != "right").sort("begins_at", "element_id")
+
+
 def _campaigns(operator: Operator) -> pl.DataFrame:
     """Who of those in a campaign, contacted or held out, left within three months, and was about to anyway."""
     month, service, control, accepted = operator.life.contacts.T
@@ -115,8 +137,12 @@ def write_truth(folder: Path, operator: Operator, feeds: dict[str, FeedCounts]) 
     tables = {
         "leavers": _leavers(operator), "frauds": _frauds(operator), "network_anomalies": anomalies(operator),
         "failures": _failures(operator), "campaigns": _campaigns(operator),
-        "billing_errors": pl.concat(operator.accounts.mistakes), "usage_errors": _usage_errors(operator),
+        "outage_mistakes": _outage_mistakes(operator),
     }  # fmt: skip
+    if operator.accounts.mistakes:  # else no bills were made
+        tables |= {
+            "billing_errors": pl.concat(operator.accounts.mistakes), "usage_errors": _usage_errors(operator)
+        }  # fmt: skip
     for name, frame in tables.items():
         frame.write_csv(folder / f"{name}.csv")
     (folder / "configurations.json").write_text(json.dumps(configurations(operator), indent=2) + "\n", encoding="utf-8")
