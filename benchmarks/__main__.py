@@ -19,9 +19,11 @@ PARTS = (
     "rating",
     "filings",
     "churn_operator",
+    "maintenance",
     "forecasting",
     "revenue_assurance",
     "churn",
+    "security_monitoring",
 )
 
 

@@ -9,7 +9,7 @@ import gzip
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ import polars as pl
 from ingestion.contract import Contract, contract
 from ingestion.sample.clock import Clock, make_clock, next_month
 from ingestion.sample.flaws import LATE_SHARE, REPEATED_SHARE, FeedCounts, flawed
-from ingestion.sample.operator import FEEDS, KNOWN_BY, Operator
+from ingestion.sample.operator import FEEDS, KNOWN_BY, STREAMED, Operator
 from ingestion.sample.truth import write_truth
 
 # Each feed's file formats, in turn over its deliveries.
@@ -191,10 +191,12 @@ def default_until() -> date:
 
 
 def _stream(operator: Operator, landers: dict[str, Lander], tell: Callable[[str], None]) -> None:
-    """The feeds that are made month by month."""
-    for month, rows in operator.performance.months():
+    """The feeds that are made month by month, as far as somebody lands them."""
+    for month, rows in operator.performance.months() if "network_performance" in landers else ():
         tell("network_performance")
         landers["network_performance"].add(month, rows)
+    if not set(STREAMED[1:]) & landers.keys():
+        return
     boxes = {feed: Postbox(landers[feed], operator.clock) for feed in ("bills", "bill_charges", "payments")}
     for made in operator.accounts.months():
         tell("usage_records and bills")
@@ -207,7 +209,7 @@ def _stream(operator: Operator, landers: dict[str, Lander], tell: Callable[[str]
 
 def write_sample(
     folder: Path, *, customers: int = 2000, months: int = 15, seed: int = 1, until: date | None = None,
-    history_months: int | None = None, progress: Progress = lambda *_: None,
+    history_months: int | None = None, feeds: Collection[str] = FEEDS, progress: Progress = lambda *_: None,
 ) -> Manifest:  # fmt: skip
     """Simulates the operator and writes `<folder>/landing/<feed>/…`, `<folder>/truth/` and `<folder>/manifest.json`.
 
@@ -218,6 +220,7 @@ def write_sample(
         seed: the same arguments give the same files, byte for byte.
         until: the last simulated day; default the last day of last month.
         history_months: how far subscriptions, bills and daily samples reach, 2 or more; default 48, `months` under 15.
+        feeds: those that are written, with the same rows as among all; those of bills and usage come together.
         progress: called with what is written, how many steps are done and how many there are.
     """
     last_day = until or default_until()
@@ -233,14 +236,14 @@ def write_sample(
     operator = Operator(clock, customers)
     landing = folder / "landing"
     shutil.rmtree(landing, ignore_errors=True)
-    landers = {feed: Lander(clock, landing, feed) for feed in FEEDS}
-    for feed in KNOWN_BY:
+    landers = {feed: Lander(clock, landing, feed) for feed in FEEDS if feed in feeds}
+    for feed in filter(landers.__contains__, KNOWN_BY):
         tell(feed)
         for month, rows in operator.months(feed):
             landers[feed].add(month, rows)
     _stream(operator, landers, tell)
     manifest = Manifest(clock.as_of.isoformat(), seed, customers, months, len(clock.months()), last_day.isoformat())
-    manifest.feeds = {feed: landers[feed].finish() for feed in FEEDS}
+    manifest.feeds = {feed: lander.finish() for feed, lander in landers.items()}
     write_truth(folder / "truth", operator, manifest.feeds)
     (folder / "manifest.json").write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
     progress("done", total, total)

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from ingestion.sample.clock import DAY, NEVER, Clock, Floats, Ints, dates, stamp, stamps, uuids
+from ingestion.sample.configurations import Change, with_changes
 from ingestion.sample.geography import ZONES, Geography
 from ingestion.sample.inventory import Network
 
@@ -54,7 +55,7 @@ class Faults:
     planned: list[int]
 
 
-def _below(network: Network, element: int) -> Ints:
+def below(network: Network, element: int) -> Ints:
     """The element and everything that hangs on it."""
     found = {element}
     while True:
@@ -97,7 +98,7 @@ def build_faults(clock: Clock, network: Network) -> Faults:
     exposure = np.zeros((len(network.kinds), len(bounds) - 1))
     hit = []
     for fault in faults:
-        hit.append(_below(network, fault.element))
+        hit.append(below(network, fault.element))
         if fault.end - fault.start >= HOUR // 2:
             month = int(np.searchsorted(bounds * DAY, fault.start, side="right")) - 1
             exposure[hit[-1], month] += 1
@@ -107,8 +108,8 @@ def build_faults(clock: Clock, network: Network) -> Faults:
     return Faults(faults, hit, exposure, live_from, live_to, retired, planned)
 
 
-def element_versions(clock: Clock, network: Network, faults: Faults) -> pl.DataFrame:
-    """The inventory as first entered and after each change of state."""
+def element_versions(clock: Clock, network: Network, faults: Faults, settings: list[Change]) -> pl.DataFrame:
+    """The inventory as first entered and after each change of state and of settings."""
     rng = clock.random("element versions")
     base = network.elements
     planned = pl.Series([i in faults.planned for i in range(len(base))])
@@ -138,7 +139,8 @@ def element_versions(clock: Clock, network: Network, faults: Faults) -> pl.DataF
         pl.Series("operational_status", state, dtype=pl.String),
         stamps(np.array(at, dtype=np.int64)).alias("updated_at"),
     )
-    return pl.concat([base, changes]).unique(["element_id", "updated_at"], keep="last", maintain_order=True)
+    versions = pl.concat([base, changes]).unique(["element_id", "updated_at"], keep="last", maintain_order=True)
+    return with_changes(versions, network, settings)
 
 
 def _outage(
@@ -181,24 +183,48 @@ def _outage(
 
 
 def build_outages(
-    clock: Clock, geography: Geography, network: Network, faults: Faults, customers_at: list[int]
-) -> pl.DataFrame:
-    """Nine of ten failures are recorded as outages: reported, restored, closed two days later."""
-    rng = clock.random("outages")
-    rows = []
-    for fault, customers in zip(faults.faults, customers_at, strict=True):
-        if rng.random() < 0.1:
-            continue
-        row = _outage(network, geography, rng, fault, customers)
-        row |= {"outage_id": uuids(rng, 1)[0], "outage_start": stamp(fault.start)}
-        first = fault.start + int(rng.integers(1500, 3000))
-        restored = max(fault.end, first) + 300
-        for at, state in ((first, "investigating"), (restored, "restored"), (restored + 4 * DAY, "restored"),
-                          (restored + 32 * DAY, "closed")):  # fmt: skip
-            if at < clock.as_of_seconds:
-                rows.append({**_known(row, str(stamp(at)), state), "updated_at": stamp(at),
-                             "actual_restoration": stamp(fault.end) if state != "investigating" else None})  # fmt: skip
+    clock: Clock, geography: Geography, network: Network, faults: Faults, customers_at: list[int],
+    phantoms: list[Fault], phantom_customers_at: list[int], factor: Floats,
+) -> pl.DataFrame:  # fmt: skip
+    """Nine of ten failures are recorded as outages: reported, restored, closed later; so are some that never were.
+
+    Args:
+        clock: of the simulation.
+        geography: for ids of providers and zones.
+        network: for the elements.
+        faults: that happened.
+        customers_at: whom each of them hit.
+        phantoms: outages that are recorded though nothing failed (ingestion.sample.outage_mistakes).
+        phantom_customers_at: who is behind each of these.
+        factor: what the customers of each failure are multiplied by in its record.
+    """
+    rng, rows = clock.random("outages"), []
+    for fault, customers, times in zip(faults.faults, customers_at, factor, strict=True):
+        if rng.random() >= 0.1:
+            rows += _record(clock, geography, network, rng, fault, customers, float(times))
+    rng = clock.random("phantom outages")
+    for fault, customers in zip(phantoms, phantom_customers_at, strict=True):
+        rows += _record(clock, geography, network, rng, fault, customers, 1.0)
     return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _record(
+    clock: Clock, geography: Geography, network: Network, rng: np.random.Generator, fault: Fault, customers: int,
+    factor: float,
+) -> list[dict[str, str | None]]:  # fmt: skip
+    """The versions of one outage that are known by the end."""
+    row = _outage(network, geography, rng, fault, customers)
+    row |= {"outage_id": uuids(rng, 1)[0], "outage_start": stamp(fault.start),
+            "affected_customers": str(int(customers * factor))}  # fmt: skip
+    first = fault.start + int(rng.integers(1500, 3000))
+    restored = max(fault.end, first) + 300
+    states = ((first, "investigating"), (restored, "restored"), (restored + 4 * DAY, "restored"),
+              (restored + 32 * DAY, "closed"))  # fmt: skip
+    return [
+        {**_known(row, str(stamp(at)), state), "updated_at": stamp(at),
+         "actual_restoration": stamp(fault.end) if state != "investigating" else None}
+        for at, state in states if at < clock.as_of_seconds
+    ]  # fmt: skip
 
 
 def _known(row: dict[str, str | None], at: str, state: str) -> dict[str, str | None]:

@@ -13,15 +13,17 @@ import polars as pl
 
 from ingestion.sample.accounts import Accounts
 from ingestion.sample.care import build_campaigns, build_quality, build_tickets
-from ingestion.sample.clock import Clock, uuids
+from ingestion.sample.clock import Clock, Ints, uuids
+from ingestion.sample.configurations import Change, plan_changes
 from ingestion.sample.customers import People, build_people
-from ingestion.sample.faults import Faults, build_faults, build_maintenance, build_outages, element_versions
+from ingestion.sample.faults import Fault, Faults, build_faults, build_maintenance, build_outages, element_versions
 from ingestion.sample.geography import Geography, build_geography
 from ingestion.sample.inventory import Network, build_network
 from ingestion.sample.irregular_usage import Irregular, plant_cases
 from ingestion.sample.life import Life, Simulation
 from ingestion.sample.network import Performance
 from ingestion.sample.orders import build_orders
+from ingestion.sample.outage_mistakes import OutageMistakes, plant_outage_mistakes
 from ingestion.sample.registry import build_customers, build_devices, build_services
 from ingestion.sample.tariffs import Tariffs, build_tariffs
 from ingestion.sample.usage import Fraud, UsageMaker, plant_frauds
@@ -54,6 +56,8 @@ class Operator:
     cases: list[Fraud] = field(init=False)
     accounts: Accounts = field(init=False)
     performance: Performance = field(init=False)
+    setting_changes: list[Change] = field(init=False)
+    outage_mistakes: OutageMistakes = field(init=False)
 
     def __post_init__(self) -> None:
         clock = self.clock
@@ -76,14 +80,24 @@ class Operator:
             clock, self.geography, self.people, self.life, self.tariffs, usage, irregular, never_pays
         )
         self.performance = Performance(clock, self.network, self.faults, self.people, self.life)
+        self.setting_changes = plan_changes(clock, self.network, self.customers)
+        self.outage_mistakes = plant_outage_mistakes(clock, self.network, self.faults)
 
-    def _customers_at(self) -> list[int]:
+    def customers_at(self, faults: list[Fault], hits: list[Ints]) -> list[int]:
         """How many customers each failure hit."""
         found = []
-        for fault, hit in zip(self.faults.faults, self.faults.hit, strict=True):
+        for fault, hit in zip(faults, hits, strict=True):
             active = (self.people.activated < fault.start) & (self.life.ended > fault.start)
             found.append(len(np.unique(self.people.customer[active & np.isin(self.people.element, hit)])))
         return found
+
+    def _outages(self) -> pl.DataFrame:
+        wrong = self.outage_mistakes
+        return build_outages(
+            self.clock, self.geography, self.network, self.faults,
+            self.customers_at(self.faults.faults, self.faults.hit), wrong.phantoms,
+            self.customers_at(wrong.phantoms, wrong.hit), wrong.factor,
+        )  # fmt: skip
 
     def whole(self, feed: str) -> pl.DataFrame:
         """All rows of a feed that is small enough to be made at once."""
@@ -94,7 +108,7 @@ class Operator:
             "census_blocks": lambda: geography.census_blocks,
             "serviceable_locations": lambda: geography.serviceable_locations,
             "network_topology": lambda: self.network.topology,
-            "network_elements": lambda: element_versions(clock, self.network, self.faults),
+            "network_elements": lambda: element_versions(clock, self.network, self.faults, self.setting_changes),
             "service_plans": lambda: self.tariffs.service_plans,
             "customers": lambda: build_customers(clock, geography, people, life),
             "customer_services": lambda: build_services(
@@ -104,7 +118,7 @@ class Operator:
             "service_orders": lambda: build_orders(clock, people, life, self.tariffs, self.frauds, self.cases),
             "campaign_contacts": lambda: build_campaigns(clock, people, life),
             "maintenance_events": lambda: build_maintenance(clock, self.network, self.faults),
-            "outages": lambda: build_outages(clock, geography, self.network, self.faults, self._customers_at()),
+            "outages": self._outages,
             "support_tickets": lambda: build_tickets(clock, people, life),
             "service_quality": lambda: build_quality(clock, people, life, self.faults),
         }

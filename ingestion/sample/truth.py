@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from ingestion.sample.clock import NEVER, dates, stamps
+from ingestion.sample.clock import NEVER, dates, stamp, stamps
 from ingestion.sample.flaws import FeedCounts
 from ingestion.sample.operator import Operator
 
@@ -44,16 +44,31 @@ def _frauds(operator: Operator) -> pl.DataFrame:
     )
 
 
-def _anomalies(operator: Operator) -> pl.DataFrame:
+def anomalies(operator: Operator) -> pl.DataFrame:
     found = operator.performance.anomalies
     return pl.DataFrame(
         {
+            "attack": [oddity.attack for oddity in found],
             "element_id": operator.network.element_ids.gather([oddity.element for oddity in found]),
             "kind": [oddity.kind for oddity in found],
+            "load_factor": [float(oddity.load_factor) for oddity in found],
+            "connections_factor": [float(oddity.connections_factor) for oddity in found],
             "begins_at": stamps(np.array([oddity.start for oddity in found], dtype=np.int64)),
             "ends_at": stamps(np.array([oddity.end for oddity in found], dtype=np.int64)),
         }
     )
+
+
+def configurations(operator: Operator) -> dict[str, object]:
+    """Elements that were configured wrongly from the beginning, and settings that changed."""
+    changes = [
+        {
+            "element_id": operator.network.element_ids[change.element], "kind": change.kind,
+            "changed_at": stamp(change.at), "restored_at": stamp(change.until), "settings": change.settings,
+        }
+        for change in operator.setting_changes
+    ]  # fmt: skip
+    return {"misconfigured_elements": operator.network.misconfigured, "changes": changes}
 
 
 def _failures(operator: Operator) -> pl.DataFrame:
@@ -70,6 +85,28 @@ def _failures(operator: Operator) -> pl.DataFrame:
             **{name: stamps(np.array(values, dtype=np.int64)) for name, values in times.items()},
         }
     )
+
+
+def _outage_mistakes(operator: Operator) -> pl.DataFrame:
+    """Failures without a record, records without a failure, and counts of customers that are far off."""
+    faults, wrong = operator.faults, operator.outage_mistakes
+    recorded = operator.whole("outages")
+    if recorded.is_empty():
+        recorded = pl.DataFrame(schema=dict.fromkeys(("outage_id", "element_id", "outage_start"), pl.String))
+    named = recorded.select("outage_id", "element_id", begins_at="outage_start").unique()
+    kinds = ["miscounted" if factor > 1 else "right" for factor in wrong.factor] + ["phantom"] * len(wrong.phantoms)
+    found = [*faults.faults, *wrong.phantoms]
+    customers = [*operator.customers_at(faults.faults, faults.hit), *operator.customers_at(wrong.phantoms, wrong.hit)]
+    table = pl.DataFrame(
+        {
+            "kind": kinds, "element_id": operator.network.element_ids.gather([fault.element for fault in found]),
+            "begins_at": stamps(np.array([fault.start for fault in found], dtype=np.int64)),
+            "ends_at": stamps(np.array([fault.end for fault in found], dtype=np.int64)), "customers": customers,
+        },
+        schema_overrides={"kind": pl.String, "customers": pl.Int64},
+    ).join(named, on=["element_id", "begins_at"], how="left")  # fmt: skip
+    known = pl.when(pl.col("outage_id").is_null()).then(pl.lit("missing")).otherwise("kind")
+    return table.with_columns(known.alias("kind")).filter(pl.col("kind") != "right").sort("begins_at", "element_id")
 
 
 def _campaigns(operator: Operator) -> pl.DataFrame:
@@ -98,13 +135,16 @@ def write_truth(folder: Path, operator: Operator, feeds: dict[str, FeedCounts]) 
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     tables = {
-        "leavers": _leavers(operator), "frauds": _frauds(operator), "network_anomalies": _anomalies(operator),
+        "leavers": _leavers(operator), "frauds": _frauds(operator), "network_anomalies": anomalies(operator),
         "failures": _failures(operator), "campaigns": _campaigns(operator),
-        "billing_errors": pl.concat(operator.accounts.mistakes), "usage_errors": _usage_errors(operator),
+        "outage_mistakes": _outage_mistakes(operator),
     }  # fmt: skip
+    if operator.accounts.mistakes:  # else no bills were made
+        tables |= {
+            "billing_errors": pl.concat(operator.accounts.mistakes), "usage_errors": _usage_errors(operator)
+        }  # fmt: skip
     for name, frame in tables.items():
         frame.write_csv(folder / f"{name}.csv")
-    wrong = {"misconfigured_elements": operator.network.misconfigured}
-    (folder / "configurations.json").write_text(json.dumps(wrong, indent=2) + "\n", encoding="utf-8")
+    (folder / "configurations.json").write_text(json.dumps(configurations(operator), indent=2) + "\n", encoding="utf-8")
     counts = {feed: asdict(found) for feed, found in feeds.items()} | {"_charges": operator.accounts.charge_count}
     (folder / "rows.json").write_text(json.dumps(counts, indent=2) + "\n", encoding="utf-8")

@@ -27,11 +27,11 @@ from orchestration.defs.churn_reading import PAST, Reader
 from orchestration.defs.frames import Chart, plain_values
 from orchestration.defs.replacing import replace_rows
 
-_MODEL_COLUMNS = (
+MODEL_COLUMNS = (
     "model_name", "model_version", "as_of_date", "trained_from_date", "trained_to_date", "training_rows_count",
     "features", "settings", "content", "content_sha256", "is_promoted", "promotion_reason",
 )  # fmt: skip
-_FIGURE_COLUMNS = (
+FIGURE_COLUMNS = (
     "segment", "period", "metric", "metric_value", "baseline_name", "baseline_value", "lower_95", "upper_95",
     "cases_count", "events_count",
 )  # fmt: skip
@@ -135,7 +135,7 @@ def _store(reader: Reader, trained: Trained, day: date, labelled_to: date) -> st
     row = [name, version, day, trained.trained_from_date, trained.trained_to_date, trained.rows_count,
            json.dumps(list(chief.feature_names)), json.dumps(settings, sort_keys=True), content, digest,
            trained.is_promoted, trained.reason]  # fmt: skip
-    replace_rows(reader.connection, "analytics.trained_models", _MODEL_COLUMNS, [row],
+    replace_rows(reader.connection, "analytics.trained_models", MODEL_COLUMNS, [row],
                  within={"model_name": name, "model_version": version})  # fmt: skip
     return version
 
@@ -145,7 +145,7 @@ def _store_evaluations(reader: Reader, figures: pd.DataFrame, versions: Mapping[
     for segment, own in figures.groupby("segment"):
         name = f"{reader.prefix}{segment}"
         version = versions.get(str(segment), f"{day}-all" if segment == "all" else f"{day}-{RULES_VERSION}")
-        rows = [[name, version, *values, day] for values in plain_values(own, _FIGURE_COLUMNS)]
+        rows = [[name, version, *values, day] for values in plain_values(own, FIGURE_COLUMNS)]
         replace_rows(reader.connection, "analytics.model_evaluations",
-                     ("model_name", "model_version", *_FIGURE_COLUMNS, "as_of_date"), rows,
+                     ("model_name", "model_version", *FIGURE_COLUMNS, "as_of_date"), rows,
                      within={"model_name": name, "model_version": version})  # fmt: skip

@@ -3,7 +3,9 @@
 Not here: the mathematics (orchestration.analytics), the tables' contracts (dbt's sources of schema analytics).
 """
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import dagster as dg
 import psycopg
@@ -13,7 +15,7 @@ from orchestration.analytics.coverage import MODEL_VERSION as COVERAGE_VERSION
 from orchestration.analytics.coverage_history import COLUMNS as COVERAGE_COLUMNS
 from orchestration.analytics.coverage_history import Block, ElementVersion, History, ServiceVersion, Zone, coverage_rows
 from orchestration.analytics.topology import MODEL_VERSION as TOPOLOGY_VERSION
-from orchestration.analytics.topology import Element, Link, served_by, topology_risks
+from orchestration.analytics.topology import Element, Link, Risk, served_by, topology_risks
 from orchestration.defs.replacing import replace_rows
 from orchestration.defs.resources import WarehouseResource
 
@@ -114,19 +116,34 @@ def fill_topology_risk(connection: psycopg.Connection, as_of: datetime) -> dict[
     return {"rows": len(rows), "rows_changed": changed, "rows_removed": removed}
 
 
-def topology_rows(connection: psycopg.Connection, as_of: datetime) -> list[list[object]]:
-    """The rows in the order of TOPOLOGY_COLUMNS."""
-    at = {"as_of": as_of}
-    elements = connection.execute(_GRAPH_ELEMENTS.encode(), at).fetchall()
+@dataclass(frozen=True)
+class KnownNetwork:
+    """Rows of the elements and links that stand at AS_OF, and what the failure of each that works does."""
+
+    elements: list[tuple[Any, ...]]
+    links: list[tuple[Any, ...]]
+    risks: list[Risk]
+
+
+def read_network(connection: psycopg.Connection, as_of: datetime) -> KnownNetwork:
+    """What stands at AS_OF; what has failed carries nothing."""
+    elements = connection.execute(_GRAPH_ELEMENTS.encode(), {"as_of": as_of}).fetchall()
     links = connection.execute(_GRAPH_LINKS).fetchall()
-    services: dict[str, set[str]] = {}
-    customers: dict[str, set[str]] = {}
-    for element_id, service_id, customer_id in connection.execute(_SERVED.encode(), at):
-        services.setdefault(element_id, set()).add(service_id)
-        customers.setdefault(element_id, set()).add(customer_id)
     working = [Element(row[0], row[3] == "core", row[5], row[6]) for row in elements if row[4] != "failed"]
     risks = topology_risks(working, [Link(row[0], row[5], row[6]) for row in links if row[4] != "failed"])
-    found = {(risk.kind, risk.entity_id): risk for risk in risks}
+    return KnownNetwork(elements, links, risks)
+
+
+def topology_rows(connection: psycopg.Connection, as_of: datetime) -> list[list[object]]:
+    """The rows in the order of TOPOLOGY_COLUMNS."""
+    network = read_network(connection, as_of)
+    elements, links = network.elements, network.links
+    services: dict[str, set[str]] = {}
+    customers: dict[str, set[str]] = {}
+    for element_id, service_id, customer_id in connection.execute(_SERVED.encode(), {"as_of": as_of}):
+        services.setdefault(element_id, set()).add(service_id)
+        customers.setdefault(element_id, set()).add(customer_id)
+    found = {(risk.kind, risk.entity_id): risk for risk in network.risks}
     rows: list[list[object]] = []
     for kind, entity in [*(("element", row) for row in elements), *(("link", row) for row in links)]:
         entity_id, provider_id, zone_id, entity_kind = entity[:4]
