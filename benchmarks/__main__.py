@@ -21,7 +21,9 @@ PARTS = (
     "churn_operator",
     "maintenance",
     "forecasting",
+    "revenue_assurance",
     "churn",
+    "security_monitoring",
 )
 
 

@@ -45,6 +45,12 @@ def make_database(postgres_server):
     def make(template: str = RAW_TEMPLATE) -> str:
         name = f"{template}_{next(numbers)}"
         with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as connection:
+            # Nobody may be connected to a template, and dbt leaves connections open in this process.
+            connection.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where datname = %s and backend_type = 'client backend'",
+                [template],
+            )
             connection.execute(f"create database {name} template {template}")
         return postgres_server.url(name)
 
@@ -63,14 +69,16 @@ def database_name(url: str) -> str:
 
 
 @functools.cache
-def share_warehouses(module: Path) -> bool:
-    """Whether a module's tests use the warehouses that the session builds once."""
-    return re.search(r"\b(any|built)_warehouse\b", module.read_text()) is not None
+def shared_warehouse(module: Path) -> str | None:
+    """Which of the warehouses that a session builds once a module's tests use."""
+    found = re.search(r"\b(any|built|small)_warehouse\b", module.read_text())
+    return found and ("small" if found[1] == "small" else "built")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The modules that share the session's warehouses begin: on two processes they are the longest piece."""
-    items.sort(key=lambda item: not share_warehouses(item.path))
+    """The modules that share the session's warehouses begin: on two processes they are the longest pieces."""
+    order = {"built": 0, "small": 1}
+    items.sort(key=lambda item: order.get(shared_warehouse(item.path) or "", len(order)))
 
 
 class WholeModules(LoadScopeScheduling):
@@ -78,7 +86,7 @@ class WholeModules(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         module, _, _ = nodeid.partition("::")
-        return "warehouses" if share_warehouses(self.config.rootpath / module) else module
+        return shared_warehouse(self.config.rootpath / module) or module
 
 
 @pytest.hookimpl(tryfirst=True)

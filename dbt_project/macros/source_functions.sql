@@ -4,6 +4,7 @@
 {{ create_recommend_service_plans() }};
 {{ create_predict_customer_churn() }};
 {{ create_plan_network_capacity() }};
+{{ create_monitor_network_security() }};
 {{ create_mute_finding() }}
 {%- endmacro %}
 

@@ -12,9 +12,24 @@ import numpy as np
 import polars as pl
 
 from ingestion.sample.billing import Rater, month_charges, tax_cents
-from ingestion.sample.clock import DAY, NEVER, Clock, Ints, chosen, dates, decimals, dollars, flags, stamps, uuids
+from ingestion.sample.clock import (
+    DAY,
+    NEVER,
+    Bools,
+    Clock,
+    Ints,
+    chosen,
+    dates,
+    decimals,
+    dollars,
+    flags,
+    stamps,
+    uuids,
+)
 from ingestion.sample.customers import People
 from ingestion.sample.geography import Geography
+from ingestion.sample.irregular_usage import Irregular
+from ingestion.sample.irregularities import FORGOTTEN, forget, more_mistakes, never_billed, spoil_payments
 from ingestion.sample.life import UNPAID, Life
 from ingestion.sample.tariffs import Tariffs, plan_array
 from ingestion.sample.usage import MonthUsage, UsageMaker
@@ -46,6 +61,9 @@ class Accounts:
     life: Life
     tariffs: Tariffs
     usage: UsageMaker
+    irregular: Irregular
+    # Customers, those of subscription frauds.
+    never_pays: Bools
     mistakes: list[pl.DataFrame] = field(default_factory=list)
     charge_count: int = 0
     _open: pl.DataFrame | None = None
@@ -55,6 +73,7 @@ class Accounts:
         self.bounds = self.clock.month_bounds()
         self.rater = Rater(self.people, self.life)
         self.provider = plan_array("provider")[self.people.first_plan]
+        self.forgotten = never_billed(self.clock, self.people, self.life)
         self.hardware = self.clock.random("hardware").random(len(self.people)) < 0.45
 
     def months(self) -> Iterator[MonthBills]:
@@ -63,7 +82,9 @@ class Accounts:
             yield self._bill(month)
 
     def _bill(self, month: int) -> MonthBills:
-        usage = self.usage.month(month) if month >= self.clock.detail_month else None
+        usage = None
+        if month >= self.clock.detail_month:
+            usage = self.irregular.month(month, self.usage.month(month))
         if int(self.bounds[month + 1]) + ISSUED_AFTER_DAYS > self.clock.last_ordinal:
             nothing = pl.DataFrame()
             return MonthBills(month, usage, nothing, nothing, nothing)
@@ -71,7 +92,13 @@ class Accounts:
         charges = month_charges(
             self.people, self.life, self.tariffs, self.rater, self.bounds, month, self.hardware, usage
         )
-        return self._month(rng, month, usage, self._mistaken(rng, month, self._owners(charges)))
+        charges = self._mistaken(rng, month, self._owners(charges))
+        named = charges.filter(pl.col("mistake").is_not_null())
+        spoilt = np.concatenate([self._lost["service"].to_numpy(), named["service"].to_numpy()])
+        spoilt = np.concatenate([spoilt, self.forgotten])
+        charges = forget(charges, self.forgotten)
+        charges = more_mistakes(self.clock, month, charges, spoilt, self.people, self.life, self.tariffs)
+        return self._month(rng, month, usage, charges)
 
     def _owners(self, charges: pl.DataFrame) -> pl.DataFrame:
         service = charges["service"].to_numpy()
@@ -130,9 +157,15 @@ class Accounts:
     ) -> MonthBills:
         owner = ["customer", "provider"]
         kind = pl.col("charge_type") == "discount"
-        bills = charges.group_by(owner, maintain_order=True).agg(
-            pl.col("amount").filter(~kind).sum().alias("subtotal"),
-            (-pl.col("amount").filter(kind).sum()).alias("discount"),
+        # Charges that never reach a bill keep their place among the ids.
+        forgotten = pl.col("mistake").fill_null("") == FORGOTTEN
+        bills = (
+            charges.filter(~forgotten)
+            .group_by(owner, maintain_order=True)
+            .agg(
+                pl.col("amount").filter(~kind).sum().alias("subtotal"),
+                (-pl.col("amount").filter(kind).sum()).alias("discount"),
+            )
         )
         tax = tax_cents((bills["subtotal"] - bills["discount"]).to_numpy())
         bills = bills.with_columns(pl.Series("tax", tax), uuids(rng, len(bills)).alias("bill_id"))
@@ -146,10 +179,31 @@ class Accounts:
             pl.lit(first).alias("first"), pl.lit(last).alias("last"), pl.lit("Taxes").alias("description")
         )
         rows = pl.concat([charges.join(bills.select(*owner, "bill_id"), on=owner), taxes], how="diagonal_relaxed")
+        # What was planted later comes last, so that the other charges keep their ids.
+        rows = rows.sort(pl.col("mistake").fill_null("") == "discount_past_end", maintain_order=True)
         self.charge_count += len(rows)
         versions, paid_day = self._versions(rng, month, bills)
         payments = self._payments(rng, month, bills, paid_day)
-        return MonthBills(month, usage, versions, self._charge_rows(rng, rows, last), payments)
+        never = bills.filter(pl.Series(self._never_pays(bills)))["bill_id"]
+        payments = payments.filter((payments["payment_status"] == "failed") | ~payments["bill_id"].is_in(never))
+        payments, spoilt = spoil_payments(self.clock, month, payments)
+        self._keep_payments(month, spoilt)
+        charge_rows = self._charge_rows(rng, rows, last).filter(rows["mistake"].fill_null("") != FORGOTTEN)
+        return MonthBills(month, usage, versions, charge_rows, payments)
+
+    def _never_pays(self, bills: pl.DataFrame) -> Bools:
+        """Bills of subscription frauds: nothing that their customers owe is paid."""
+        found: Bools = self.never_pays[bills["customer"].to_numpy()]
+        return found
+
+    def _keep_payments(self, month: int, spoilt: pl.DataFrame) -> None:
+        nothing, start = pl.lit(None, pl.String), self.clock.months()[month].isoformat()
+        self.mistakes.append(
+            spoilt.select(
+                "bill_id", nothing.alias("service_id"), pl.lit(start).alias("billing_period_start"),
+                pl.lit("payment_mismatch").alias("kind"), nothing.alias("charge_type"), "cents",
+            )
+        )  # fmt: skip
 
     def _keep_truth(self, month: int, charges: pl.DataFrame, bills: pl.DataFrame) -> None:
         wrong = pl.concat([charges.filter(pl.col("mistake").is_not_null()), self._lost])
@@ -159,7 +213,7 @@ class Accounts:
             self.people.service_ids.gather(wrong["service"]).alias("service_id"),
         )
         self.mistakes.append(
-            wrong.select(
+            wrong.filter(pl.col("stake") != 0).select(
                 "bill_id", "service_id", "billing_period_start", pl.col("mistake").alias("kind"), "charge_type",
                 pl.col("stake").alias("cents"),
             )
@@ -183,6 +237,7 @@ class Accounts:
         due, count = issued + DUE_AFTER_DAYS, len(bills)
         late = self.life.late_days[bills["customer"].to_numpy(), month]
         paid = np.where(late == UNPAID, NEVER, np.maximum(due + late, issued + 1))
+        paying, paid = paid, np.where(self._never_pays(bills), NEVER, paid)
         previous = self._balance(bills, issued, paid)
         is_draft = rng.random(count) < 0.001
         base = bills.select(
@@ -221,7 +276,8 @@ class Accounts:
             )
             for frame, state, day, hour in states
         )
-        return versions, np.where(is_draft, NEVER, paid)
+        # Attempts to pay are drawn as if everybody paid, so that the others' stay what they are.
+        return versions, np.where(is_draft, NEVER, paying)
 
     def _balance(self, bills: pl.DataFrame, issued: int, paid: Ints) -> Ints:
         """What the same account still owes for earlier bills at the issue."""

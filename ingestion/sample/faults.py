@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from ingestion.sample.clock import DAY, NEVER, Clock, Floats, Ints, dates, stamp, stamps, uuids
+from ingestion.sample.configurations import Change, with_changes
 from ingestion.sample.geography import ZONES, Geography
 from ingestion.sample.inventory import Network
 
@@ -107,8 +108,8 @@ def build_faults(clock: Clock, network: Network) -> Faults:
     return Faults(faults, hit, exposure, live_from, live_to, retired, planned)
 
 
-def element_versions(clock: Clock, network: Network, faults: Faults) -> pl.DataFrame:
-    """The inventory as first entered and after each change of state."""
+def element_versions(clock: Clock, network: Network, faults: Faults, settings: list[Change]) -> pl.DataFrame:
+    """The inventory as first entered and after each change of state and of settings."""
     rng = clock.random("element versions")
     base = network.elements
     planned = pl.Series([i in faults.planned for i in range(len(base))])
@@ -138,7 +139,8 @@ def element_versions(clock: Clock, network: Network, faults: Faults) -> pl.DataF
         pl.Series("operational_status", state, dtype=pl.String),
         stamps(np.array(at, dtype=np.int64)).alias("updated_at"),
     )
-    return pl.concat([base, changes]).unique(["element_id", "updated_at"], keep="last", maintain_order=True)
+    versions = pl.concat([base, changes]).unique(["element_id", "updated_at"], keep="last", maintain_order=True)
+    return with_changes(versions, network, settings)
 
 
 def _outage(

@@ -1,17 +1,17 @@
-"""The network's equipment and links: what stands where, serves whom, and how it is configured.
+"""The network's equipment and links: what stands where and serves whom.
 
-Not here: what happens to it over time, and what it measures.
+Not here: how it is configured (configurations), what happens to it over time, and what it measures.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from ingestion.sample.clock import DAY, Clock, Ints, dates, ordinal, uuids
+from ingestion.sample.configurations import first_configuration
 from ingestion.sample.geography import ZONES, Geography, founded
 
 # Per provider: head ends with the parts that serve customers, and the plan kinds and technologies that they carry.
@@ -24,16 +24,6 @@ PARTS_PER_HEAD = 3
 VENDORS = ("Nordlink", "Halcyon", "Telebit")
 # Types whose capacity in Mbps lies in a range of hundreds.
 CAPACITY = {"sector": (3, 9), "pon_port": (24, 26), "service_group": (15, 40), "dslam": (4, 8), "cell_site": (10, 30)}
-CONFIGURATION_FAULTS = (
-    {"default_credentials": True},
-    {"management_exposed": True},
-    {"protocols": ["telnet", "http"]},
-    {"snmp_version": "1"},
-    {"snmp_version": "2c"},
-    {"tls_min_version": "1.0"},
-    {"encryption_enabled": False},
-    {"ntp_synchronised": False},
-)
 
 
 @dataclass(frozen=True)
@@ -84,22 +74,6 @@ def _plan_of_elements(customers: int) -> tuple[list[str], list[int], list[int], 
                 for number in range(0 if head == part else PARTS_PER_HEAD):
                     add(part, index, top, f"{names[top]}-{number + 1}")
     return kinds, zones, parents, names
-
-
-def _configuration(rng: np.random.Generator, firmware: str) -> tuple[str, list[str]]:
-    """A configuration, wrong in one or two ways for one element in eight, and the names of what is wrong."""
-    own: dict[str, object] = {
-        "protocols": ["ssh", "snmp", "https"], "snmp_version": "3", "tls_min_version": "1.2",
-        "ciphers": ["TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256"], "default_credentials": False,
-        "management_exposed": False, "encryption_enabled": True, "firmware_version": firmware,
-        "acl_count": int(rng.integers(2, 30)), "ntp_synchronised": True,
-    }  # fmt: skip
-    wrong: list[str] = []
-    if rng.random() < 0.125:
-        for index in rng.choice(len(CONFIGURATION_FAULTS), int(rng.integers(1, 3)), replace=False):
-            own |= CONFIGURATION_FAULTS[index]
-            wrong += CONFIGURATION_FAULTS[index]
-    return json.dumps(own), sorted(wrong)
 
 
 def _row(rng: np.random.Generator, kind: str, zone_index: int) -> dict[str, str | None]:
@@ -167,7 +141,7 @@ def build_network(clock: Clock, geography: Geography, customers: int) -> Network
     rows, wrong = [], []
     for i in range(count):
         row = _row(rng, kinds[i], zones[i])
-        configuration, faults = _configuration(rng, str(row["software_version"]))
+        configuration, faults = first_configuration(rng, str(row["software_version"]))
         if faults:
             wrong.append({"element_id": ids[i], "settings": faults})
         provider = geography.provider_ids[ZONES[zones[i]].provider]

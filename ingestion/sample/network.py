@@ -11,30 +11,18 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
+from ingestion.sample.attacks import Anomaly, hourly_elements, more_hourly_elements, plant, plant_more
 from ingestion.sample.clock import DAY, NEVER, Bools, Clock, Floats, Ints, decimals, stamps, to_local, to_utc
 from ingestion.sample.customers import People
 from ingestion.sample.faults import Faults
 from ingestion.sample.inventory import Network
 from ingestion.sample.life import FIXED_GROWTH, MOBILE_GROWTH, Life
 
-# The limit is 40; so many keep a sample of the default span under half a million rows.
-HOURLY_ELEMENTS = 20
 HOUR = 3600
 LOAD_BY_HOUR = np.array(
     [22, 16, 12, 10, 10, 14, 22, 34, 42, 46, 48, 52, 56, 56, 56, 58, 62, 68, 76, 84, 88, 80, 60, 36], dtype=float
 ) / 88  # fmt: skip
 LOAD_BY_WEEKDAY = np.array([0.97, 0.97, 0.98, 1.0, 1.04, 1.06, 1.05])
-WATCHED = ("sector", "olt", "cmts", "service_group", "cell_site")
-
-
-@dataclass(frozen=True)
-class Anomaly:
-    """A planted oddity of traffic at an element between two UTC seconds."""
-
-    element: int
-    kind: str
-    start: int
-    end: int
 
 
 @dataclass
@@ -52,13 +40,12 @@ class Performance:
         rng = self.clock.random("performance")
         self.bounds = self.clock.month_bounds()
         self.base, self.load = self._loads(rng)
-        choices = [i for i, kind in enumerate(self.network.kinds) if kind in WATCHED and self.network.parent[i] >= 0]
-        heads = [i for i in choices if self.network.kinds[i] in ("olt", "cmts")]
-        cells = [i for i in choices if self.network.kinds[i] not in ("olt", "cmts")]
-        busiest = sorted(cells, key=lambda i: -self.load[i, -1])
-        few = heads[: HOURLY_ELEMENTS // 3]
-        self.hourly = np.array(sorted(few + busiest[: HOURLY_ELEMENTS - len(few)]), dtype=np.int64)
-        self.anomalies = self._plant(rng)
+        self.hourly = hourly_elements(self.network, self.load)
+        customers = len(self.people.customer_ids)
+        self.more_hourly = more_hourly_elements(self.clock, self.network, self.hourly, customers)
+        planted = plant(self.clock, self.hourly, rng)
+        watched = np.concatenate([self.hourly, self.more_hourly])
+        self.anomalies = planted + plant_more(self.clock, self.network, watched, customers, planted)
 
     def _loads(self, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """(noise level, busy-hour load in percent of capacity by month) of each element.
@@ -83,25 +70,15 @@ class Performance:
         back = np.arange(months) - (months - 1)
         return rng.uniform(0.5, 1.5, count), last[:, None] * growth[:, None] ** back * (0.5 + 0.5 * relative)
 
-    def _plant(self, rng: np.random.Generator) -> list[Anomaly]:
-        """Denial-of-service floods, scans and silent cells at elements with hourly samples."""
-        begin = int(self.bounds[self.clock.detail_month]) * DAY + 15 * DAY
-        found = []
-        for index in range(max(len(self.bounds) - 1 - self.clock.detail_month, 2)):
-            kind = ("flood", "scan", "silent_cell")[index % 3]
-            start = begin + int(rng.integers(0, max(self.clock.as_of_seconds - begin - 3 * DAY, DAY))) // HOUR * HOUR
-            lasts = {"flood": 3, "scan": 5, "silent_cell": 14}[kind]
-            found.append(Anomaly(int(rng.choice(self.hourly)), kind, start, start + lasts * HOUR))
-        # One attack is going on as the sample ends.
-        now = self.clock.as_of_seconds - 5 * HOUR
-        return [*found, Anomaly(int(self.hourly[0]), "flood", now, now + 4 * HOUR)]
-
     def months(self) -> Iterator[tuple[int, pl.DataFrame]]:
         for month in range(len(self.bounds) - 1):
             rng = self.clock.random(f"performance {month}")
             parts = [self._samples(rng, month, np.arange(len(self.network.kinds)), DAY)]
             if month >= self.clock.detail_month:
                 parts.append(self._samples(rng, month, self.hourly, HOUR))
+            if month >= self.clock.detail_month and len(self.more_hourly):
+                more = self.clock.random(f"more performance {month}")
+                parts.append(self._samples(more, month, self.more_hourly, HOUR))
             yield month, pl.concat(parts)
 
     def _samples(self, rng: np.random.Generator, month: int, elements: Ints, step: int) -> pl.DataFrame:
@@ -188,7 +165,7 @@ class Performance:
         load, users, silent = np.ones(len(element)), np.ones(len(element)), np.zeros(len(element), dtype=bool)
         for oddity in self.anomalies:
             own = (element == oddity.element) & (at >= oddity.start) & (at < oddity.end) & (length <= HOUR)
-            load[own] *= 3.5 if oddity.kind == "flood" else 1
-            users[own] *= {"flood": 6, "scan": 12}.get(oddity.kind, 1)
+            load[own] *= oddity.load_factor
+            users[own] *= oddity.connections_factor
             silent |= own & (oddity.kind == "silent_cell")
         return load, users, silent

@@ -14,10 +14,12 @@ import polars as pl
 from ingestion.sample.accounts import Accounts
 from ingestion.sample.care import build_campaigns, build_quality, build_tickets
 from ingestion.sample.clock import Clock, Ints, uuids
+from ingestion.sample.configurations import Change, plan_changes
 from ingestion.sample.customers import People, build_people
 from ingestion.sample.faults import Fault, Faults, build_faults, build_maintenance, build_outages, element_versions
 from ingestion.sample.geography import Geography, build_geography
 from ingestion.sample.inventory import Network, build_network
+from ingestion.sample.irregular_usage import Irregular, plant_cases
 from ingestion.sample.life import Life, Simulation
 from ingestion.sample.network import Performance
 from ingestion.sample.orders import build_orders
@@ -51,8 +53,10 @@ class Operator:
     people: People = field(init=False)
     life: Life = field(init=False)
     frauds: list[Fraud] = field(init=False)
+    cases: list[Fraud] = field(init=False)
     accounts: Accounts = field(init=False)
     performance: Performance = field(init=False)
+    setting_changes: list[Change] = field(init=False)
     outage_mistakes: OutageMistakes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,8 +70,17 @@ class Operator:
         self.frauds = plant_frauds(clock, self.people, self.life)
         self.device_ids = uuids(clock.random("device ids"), len(self.people))
         usage = UsageMaker(clock, self.people, self.life, self.network, self.device_ids, self.frauds)
-        self.accounts = Accounts(clock, self.geography, self.people, self.life, self.tariffs, usage)
+        self.cases = plant_cases(clock, self.people, self.life, self.frauds)
+        irregular = Irregular(clock, self.people, self.life, self.network, self.device_ids, usage.provider, self.cases)
+        never_pays = np.zeros(self.customers, dtype=bool)
+        never_pays[[self.people.customer[case.service] for case in self.cases if case.kind == "subscription_fraud"]] = (
+            True
+        )
+        self.accounts = Accounts(
+            clock, self.geography, self.people, self.life, self.tariffs, usage, irregular, never_pays
+        )
         self.performance = Performance(clock, self.network, self.faults, self.people, self.life)
+        self.setting_changes = plan_changes(clock, self.network, self.customers)
         self.outage_mistakes = plant_outage_mistakes(clock, self.network, self.faults)
 
     def customers_at(self, faults: list[Fault], hits: list[Ints]) -> list[int]:
@@ -95,14 +108,14 @@ class Operator:
             "census_blocks": lambda: geography.census_blocks,
             "serviceable_locations": lambda: geography.serviceable_locations,
             "network_topology": lambda: self.network.topology,
-            "network_elements": lambda: element_versions(clock, self.network, self.faults),
+            "network_elements": lambda: element_versions(clock, self.network, self.faults, self.setting_changes),
             "service_plans": lambda: self.tariffs.service_plans,
             "customers": lambda: build_customers(clock, geography, people, life),
             "customer_services": lambda: build_services(
                 clock, geography, self.network, people, life, self.tariffs, self.device_ids
             ),
             "devices": lambda: build_devices(clock, people, life, self.device_ids),
-            "service_orders": lambda: build_orders(clock, people, life, self.tariffs, self.frauds),
+            "service_orders": lambda: build_orders(clock, people, life, self.tariffs, self.frauds, self.cases),
             "campaign_contacts": lambda: build_campaigns(clock, people, life),
             "maintenance_events": lambda: build_maintenance(clock, self.network, self.faults),
             "outages": self._outages,

@@ -50,7 +50,9 @@ def _orders(
     return pl.concat([base, finished, twin])
 
 
-def build_orders(clock: Clock, people: People, life: Life, tariffs: Tariffs, frauds: list[Fraud]) -> pl.DataFrame:
+def build_orders(
+    clock: Clock, people: People, life: Life, tariffs: Tariffs, frauds: list[Fraud], cases: list[Fraud]
+) -> pl.DataFrame:
     """Orders behind everything that happened to services within the history, and SIM swaps."""
     rng = clock.random("orders")
     begin = int(clock.month_bounds()[0]) * DAY
@@ -77,6 +79,10 @@ def build_orders(clock: Clock, people: People, life: Life, tariffs: Tariffs, fra
             _orders(rng, clock, people, kind, service, life.ended[service] - ahead, done, carrier=kind == "port_out")
         )
     parts += _swaps(rng, clock, people, life, frauds)
+    taken = [case for case in cases if case.kind == "account_takeover"]
+    victims = np.array([case.service for case in taken], dtype=np.int64)
+    moments = np.array([case.start for case in taken], dtype=np.int64)
+    parts.append(_orders(clock.random("takeovers"), clock, people, "sim_swap", victims, moments, moments + 1800))
     return pl.concat(parts).sort("updated_at", "order_id")
 
 

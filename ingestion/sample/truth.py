@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from ingestion.sample.clock import NEVER, dates, stamps
+from ingestion.sample.clock import NEVER, dates, stamp, stamps
 from ingestion.sample.flaws import FeedCounts
 from ingestion.sample.operator import Operator
 
@@ -33,7 +33,7 @@ def _leavers(operator: Operator) -> pl.DataFrame:
 
 
 def _frauds(operator: Operator) -> pl.DataFrame:
-    found = operator.frauds
+    found = [*operator.frauds, *operator.cases]
     return pl.DataFrame(
         {
             "service_id": operator.people.service_ids.gather([fraud.service for fraud in found]),
@@ -44,16 +44,31 @@ def _frauds(operator: Operator) -> pl.DataFrame:
     )
 
 
-def _anomalies(operator: Operator) -> pl.DataFrame:
+def anomalies(operator: Operator) -> pl.DataFrame:
     found = operator.performance.anomalies
     return pl.DataFrame(
         {
+            "attack": [oddity.attack for oddity in found],
             "element_id": operator.network.element_ids.gather([oddity.element for oddity in found]),
             "kind": [oddity.kind for oddity in found],
+            "load_factor": [float(oddity.load_factor) for oddity in found],
+            "connections_factor": [float(oddity.connections_factor) for oddity in found],
             "begins_at": stamps(np.array([oddity.start for oddity in found], dtype=np.int64)),
             "ends_at": stamps(np.array([oddity.end for oddity in found], dtype=np.int64)),
         }
     )
+
+
+def configurations(operator: Operator) -> dict[str, object]:
+    """Elements that were configured wrongly from the beginning, and settings that changed."""
+    changes = [
+        {
+            "element_id": operator.network.element_ids[change.element], "kind": change.kind,
+            "changed_at": stamp(change.at), "restored_at": stamp(change.until), "settings": change.settings,
+        }
+        for change in operator.setting_changes
+    ]  # fmt: skip
+    return {"misconfigured_elements": operator.network.misconfigured, "changes": changes}
 
 
 def _failures(operator: Operator) -> pl.DataFrame:
@@ -108,20 +123,28 @@ def _campaigns(operator: Operator) -> pl.DataFrame:
     )  # fmt: skip
 
 
+def _usage_errors(operator: Operator) -> pl.DataFrame:
+    """Records that came twice under another id, and ranges of running numbers that never came."""
+    found = operator.accounts.irregular.errors
+    return pl.concat([rows.with_columns(pl.lit(operator.clock.months()[month]).alias("month"))
+                      for month, rows in sorted(found.items())], how="diagonal")  # fmt: skip
+
+
 def write_truth(folder: Path, operator: Operator, feeds: dict[str, FeedCounts]) -> None:
     """Writes one CSV per kind of truth, and the counts of rows per feed."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     tables = {
-        "leavers": _leavers(operator), "frauds": _frauds(operator), "network_anomalies": _anomalies(operator),
+        "leavers": _leavers(operator), "frauds": _frauds(operator), "network_anomalies": anomalies(operator),
         "failures": _failures(operator), "campaigns": _campaigns(operator),
         "outage_mistakes": _outage_mistakes(operator),
     }  # fmt: skip
     if operator.accounts.mistakes:  # else no bills were made
-        tables["billing_errors"] = pl.concat(operator.accounts.mistakes)
+        tables |= {
+            "billing_errors": pl.concat(operator.accounts.mistakes), "usage_errors": _usage_errors(operator)
+        }  # fmt: skip
     for name, frame in tables.items():
         frame.write_csv(folder / f"{name}.csv")
-    wrong = {"misconfigured_elements": operator.network.misconfigured}
-    (folder / "configurations.json").write_text(json.dumps(wrong, indent=2) + "\n", encoding="utf-8")
+    (folder / "configurations.json").write_text(json.dumps(configurations(operator), indent=2) + "\n", encoding="utf-8")
     counts = {feed: asdict(found) for feed, found in feeds.items()} | {"_charges": operator.accounts.charge_count}
     (folder / "rows.json").write_text(json.dumps(counts, indent=2) + "\n", encoding="utf-8")

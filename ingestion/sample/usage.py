@@ -197,24 +197,24 @@ class UsageMaker:
                 "device_id": self.devices.gather(service), "usage_timestamp": stamps(at),
                 "usage_type": pl.Series(np.array(KINDS)[kind], dtype=pl.String),
                 "direction": pl.Series(direction, dtype=pl.String),
-                "data_usage_bytes": _text(np.where(is_data, quantity, 0)),
-                "voice_seconds": _text(np.where(kind == 1, quantity, 0)),
-                "sms_count": _text(np.where(is_sms, quantity, 0)),
+                "data_usage_bytes": texts(np.where(is_data, quantity, 0)),
+                "voice_seconds": texts(np.where(kind == 1, quantity, 0)),
+                "sms_count": texts(np.where(is_sms, quantity, 0)),
                 "session_seconds": decimals(np.floor(session), 0).str.strip_suffix(".0"),
                 "signal_strength_dbm": decimals(signal, 1), "is_roaming": flags(roams),
-                "counterparty_hash": _hash(contacts).set(~is_call, None),
+                "counterparty_hash": hashed(contacts).set(~is_call, None),
                 "counterparty_country": pl.Series(country, dtype=pl.String).set(~is_call, None),
                 "mediation_source": pl.Series(self.provider[service]).cast(pl.String).str.replace("^", "mediation-"),
-                "source_sequence": _text(number),
+                "source_sequence": texts(number),
             }
         )  # fmt: skip
 
 
-def _text(values: Ints | Floats) -> pl.Series:
+def texts(values: Ints | Floats) -> pl.Series:
     return pl.Series(values).cast(pl.String)
 
 
-def _hash(values: np.ndarray) -> pl.Series:
+def hashed(values: np.ndarray) -> pl.Series:
     """Twelve hexadecimal digits each."""
     raw = values.astype(">u8").view(np.uint8).reshape(-1, 8)[:, 2:]
     text = np.frombuffer(raw.tobytes().hex().encode(), dtype="S12").astype("U12")

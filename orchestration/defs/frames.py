@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from typing import Protocol, TypeAlias
 
 import dagster as dg
 import pandas as pd
+import polars as pl
 import psycopg
 
+Schema: TypeAlias = Mapping[str, pl.DataType | type[pl.DataType]]
 # A count with a blank beside it is a float to pandas.
 COUNT_ENDINGS = ("_count", "_rank")
 
@@ -22,6 +25,34 @@ class Chart(Protocol):
     """A chart of altair's."""
 
     def to_dict(self) -> dict[str, object]: ...
+
+
+def copied_frame(
+    connection: psycopg.Connection,
+    query: str,
+    schema: Schema,
+    values: Mapping[str, object] | None = None,
+) -> pl.DataFrame:
+    """The rows of a query as a Polars frame; COPY is ten times as fast as fetching them.
+
+    Args:
+        connection: where it is asked.
+        query: its columns in the order of `schema`; instants as microseconds since 1970.
+        schema: names and types of the columns.
+        values: what the query's placeholders stand for.
+    """
+    asked = f"copy ({query}) to stdout (format csv)".encode()
+    with connection.cursor() as cursor, cursor.copy(asked, values) as copy:
+        text = b"".join(bytes(part) for part in copy)
+    read_as = {name: pl.Int64 if isinstance(kind, pl.Datetime) else pl.String if kind == pl.Boolean else kind
+               for name, kind in schema.items()}  # fmt: skip
+    if not text:
+        return pl.DataFrame(schema=dict(schema))
+    frame = pl.read_csv(
+        BytesIO(text), has_header=False, new_columns=list(schema), schema_overrides=list(read_as.values())
+    )
+    flags = [(pl.col(name) == "t").alias(name) for name, kind in schema.items() if kind == pl.Boolean]
+    return frame.with_columns(flags).cast(dict(schema))  # type: ignore[arg-type]
 
 
 def read_frame(connection: psycopg.Connection, query: str, values: dict[str, object] | None = None) -> pd.DataFrame:

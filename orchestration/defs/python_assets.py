@@ -11,7 +11,9 @@ from orchestration.defs.maintenance import MAINTENANCE_ASSETS
 from orchestration.defs.outage_findings import outage_findings
 from orchestration.defs.plans import plan_recommendations
 from orchestration.defs.regulatory import filing_packages, link_redundancy_asset
+from orchestration.defs.revenue_assurance import revenue_assurance_findings
 from orchestration.defs.security import access_relations
+from orchestration.defs.security_monitoring import SECURITY_ASSETS
 
 PYTHON_ASSETS = (
     provider_daily_summary,
@@ -20,6 +22,8 @@ PYTHON_ASSETS = (
     plan_recommendations,
     *CHURN_ASSETS,
     capacity_forecasts,
+    *SECURITY_ASSETS,
+    revenue_assurance_findings,
     *MAINTENANCE_ASSETS,
     outage_findings,
     link_redundancy_asset,

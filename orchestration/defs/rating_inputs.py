@@ -21,6 +21,7 @@ from orchestration.analytics.rating import (
     Line,
     Period,
     ServiceVersion,
+    TariffError,
     TariffVersion,
     Use,
     parts_of,
@@ -81,14 +82,26 @@ def discount_of(kind: str | None, value: Decimal | None, last_day: date | None) 
     return Discount(amount, last_day=last_day) if kind == "percentage" else Discount(amount=amount, last_day=last_day)
 
 
+def read_prices(connection: psycopg.Connection, not_rated: list[str] | None = None) -> dict[str, list[TariffVersion]]:
+    """All versions of all plans; one that cannot be rated is an error, or named in `not_rated` and left out."""
+    prices: dict[str, list[TariffVersion]] = defaultdict(list)
+    with connection.cursor(row_factory=dict_row) as cursor:
+        for row in cursor.execute(_PRICES.encode()):
+            try:
+                prices[row["plan_id"]].append(TariffVersion(row["from_day"], tariff_from(row)))
+            except TariffError as error:
+                if not_rated is None:
+                    raise
+                not_rated.append(str(error))
+    return dict(prices)
+
+
 def read_histories(connection: psycopg.Connection) -> Histories:
     """All versions of all plans and services."""
-    prices: dict[str, list[TariffVersion]] = defaultdict(list)
+    prices = read_prices(connection)
     versions: dict[str, list[ServiceVersion]] = defaultdict(list)
     in_force: dict[str, Period] = {}
     with connection.cursor(row_factory=dict_row) as cursor:
-        for row in cursor.execute(_PRICES.encode()):
-            prices[row["plan_id"]].append(TariffVersion(row["from_day"], tariff_from(row)))
         for row in cursor.execute(_SERVICES.encode()):
             discount = discount_of(row["discount_type"], row["discount_value"], row["discount_end"])
             versions[row["service_id"]].append(ServiceVersion(row["from_day"], row["plan_id"], discount))

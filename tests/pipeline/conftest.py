@@ -120,6 +120,13 @@ def built_warehouse(make_sample, build_warehouse):
     return build_warehouse(landing, datetime.fromisoformat(manifest["as_of"]), manifest)
 
 
+@pytest.fixture(scope="session")
+def small_warehouse(make_sample, build_warehouse):
+    """The smallest that the whole pipeline builds, to be copied by modules that run it again."""
+    landing, manifest = make_sample(customers=40, months=2, seed=3)
+    return build_warehouse(landing, datetime.fromisoformat(manifest["as_of"]), manifest)
+
+
 def build_directly(settings: Settings) -> list[str]:
     """Loads every feed and builds and tests every model, all in this process; what went wrong."""
     for feed in contracts():

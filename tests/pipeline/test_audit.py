@@ -12,19 +12,14 @@ from orchestration.access.audit import find_problems, record_access, remember_se
 from orchestration.access.logins import drop_login, judge, make_login
 from orchestration.access.pipeline_login import pipeline_url
 from orchestration.access.rules import read_rules
+from tests.conftest import database_name
 from tests.pipeline.people import People
 
 
 @pytest.fixture(scope="module")
-def warehouse(make_database, built_warehouse, postgres_server):
+def warehouse(make_database, built_warehouse):
     """A copy of the built warehouse, to be changed by hand."""
-    name = built_warehouse.url.rpartition("/")[2]
-    with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as connection:
-        connection.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and pid <> pg_backend_pid()",
-            [name],
-        )
-    url = make_database(name)
+    url = make_database(database_name(built_warehouse.url))
     assert prepare_access(url) == []
     return url
 

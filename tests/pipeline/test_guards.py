@@ -14,16 +14,16 @@ from orchestration.definitions import build_defs
 from orchestration.defs.resources import AS_OF_TAG
 from orchestration.warehouse.connection import open_warehouse
 from tests.integration.landing import customer, identifier, land, usage
+from tests.pipeline.windowed import copy_of
 
 SECRETS = {"first_name": "Zebulon", "last_name": "Quackenbush", "email": "zq@example.org", "phone": "+13125550199",
            "street_address": "9 Xylophone Way"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def warehouse(make_sample, build_warehouse):
+def warehouse(small_warehouse, make_database, tmp_path_factory):
     """A warehouse of this module's own, which its tests change one after the other."""
-    landing, manifest = make_sample(customers=40, months=2, seed=4)
-    return build_warehouse(landing, datetime.fromisoformat(manifest["as_of"]), manifest)
+    return copy_of(small_warehouse, make_database, tmp_path_factory.mktemp("guards"))
 
 
 def check_overdue(warehouse, as_of: datetime) -> dict[str, dg.AssetCheckEvaluation]:

@@ -15,6 +15,7 @@ from orchestration.windows import WINDOWED_FACTS
 from tests.pipeline.conftest import BuiltWarehouse, build_directly
 from tests.pipeline.test_second_road_billing import differences
 from tests.pipeline.test_second_road_billing_landed import MARCH, PERIOD, a_bill_with_service, land
+from tests.pipeline.windowed import copy_of
 from tests.second_road.world import read_world
 
 EURO_BILL, LOOSE_PAYMENT, EARLY_PAYMENT, LATE_PAYMENT = (str(UUID(int=n)) for n in (0xB7, 0xA7, 0xA8, 0xA9))
@@ -142,13 +143,12 @@ def test_a_rate_that_is_32_days_old_is_none(rated):
     assert "GBP to USD on 2026-03-30 (rows: 1)" in said
 
 
-def test_the_pipeline_says_which_rate_is_missing(make_sample, build_warehouse):
-    landing, manifest = make_sample(seed=7, until=MARCH)
-    as_of = datetime.fromisoformat(manifest["as_of"])
-    world = read_world(landing, as_of, "America/Chicago")
+def test_the_pipeline_says_which_rate_is_missing(small_warehouse, make_database, tmp_path):
+    warehouse = copy_of(small_warehouse, make_database, tmp_path)
+    world = read_world(warehouse.landing, warehouse.settings.as_of, "America/Chicago")
     paid = min(world.feeds["payments"].newest(), key=lambda payment: payment["payment_id"])
     # Of no bill: the guards demand a bill's currency of its payments.
-    strange = {"payment_id": LOOSE_PAYMENT, "bill_id": None, "currency": "CHF", "payment_date": "2026-03-20T18:00:00Z"}
-    land(landing, "payments", [{**paid, **strange}])
-    problem = build_warehouse(landing, as_of, manifest).result.problem
-    assert "no exchange rate of that day or the 31 before it: CHF to USD on 2026-03-20 (rows: 1)" in problem
+    strange = {"payment_id": LOOSE_PAYMENT, "bill_id": None, "currency": "CHF", "payment_date": "2026-09-20T18:00:00Z"}
+    land(warehouse.landing, "payments", [{**paid, **strange}])
+    problem = warehouse.run().problem
+    assert "no exchange rate of that day or the 31 before it: CHF to USD on 2026-09-20 (rows: 1)" in problem

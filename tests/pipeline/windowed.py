@@ -8,8 +8,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import psycopg
-
 from ingestion.loader import load_feed
 from orchestration.dbt_runner import invoke, parse_project
 from orchestration.windows import WINDOWED_FACTS, Spans, facts_of
@@ -19,28 +17,22 @@ from tests.pipeline.conftest import BuiltWarehouse
 FACTS = facts_of(WINDOWED_FACTS)
 
 
-def _left_alone(url: str) -> str:
-    """The database's name, once nobody is connected: dbt leaves a connection open in this process."""
-    with psycopg.connect(url) as connection:
-        connection.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity"
-            " where datname = current_database() and pid <> pg_backend_pid()"
-        )
-    return database_name(url)
-
-
 def copy_of(built: BuiltWarehouse, make_database, folder: Path) -> BuiltWarehouse:
-    """The same warehouse in a database and a landing folder of its own."""
+    """The same warehouse in a database and folders of its own."""
     shutil.copytree(built.landing, folder / "landing")
+    for kept in (built.settings.exports_dir, built.settings.warehouse_folder / "data_docs"):
+        if kept.exists():
+            shutil.copytree(kept, folder / kept.name, symlinks=True)
     (folder / "dbt").mkdir()
     (folder / "dbt" / "parsed").symlink_to((built.settings.warehouse_folder / "dbt" / "parsed").resolve())
     settings = replace(
         built.settings,
-        warehouse_url=make_database(_left_alone(built.url)),
+        warehouse_url=make_database(database_name(built.url)),
         warehouse_folder=folder,
         landing_dir=folder / "landing",
+        exports_dir=folder / built.settings.exports_dir.name,
     )
-    return BuiltWarehouse(settings, built.manifest, None)
+    return BuiltWarehouse(settings, built.manifest, built.result)
 
 
 def load(warehouse: BuiltWarehouse, *feeds: str) -> None:

@@ -46,6 +46,13 @@ def belonging(world: World, element_id: str | None, at: int) -> dict[str, str]:
     }
 
 
+def available_percentage(rows: list[dict]) -> Decimal | None:
+    """Seconds available over seconds of those samples that say it."""
+    told = [r for r in rows if r["availability_seconds"] is not None]
+    up = sum(Decimal(min(r["availability_seconds"], r["interval_seconds"])) for r in told)
+    return 100 * up / sum(r["interval_seconds"] for r in told) if told else None
+
+
 def network_performance_hourly(world: World) -> dict[tuple, dict]:
     if hasattr(world, "element_hours"):
         return world.element_hours
@@ -63,6 +70,7 @@ def network_performance_hourly(world: World) -> dict[tuple, dict]:
             "sampled_seconds": sum(present["interval_seconds"]),
             "first_sample_at": min(present["measurement_timestamp"]),
             "last_sample_at": max(present["measurement_timestamp"]),
+            "availability_percentage": available_percentage(rows),
             **{name: mean(present[column]) for name, column in MEANS.items()},
             **{name: pick(present[column], default=None) for name, (pick, column) in EXTREMES.items()},
         }

@@ -169,11 +169,24 @@ def test_charges_sum_to_their_bill(sample):
     assert joined.filter(pl.col("amount") != pl.col("total_amount")).is_empty()
 
 
-def test_sequences_of_mediation_have_no_gaps(sample):
-    rows = read(sample[0], "usage_records").drop_nulls(["source_sequence", "mediation_source"])
+def test_sequences_of_mediation_have_no_gaps_but_the_planted_ones(longer):
+    rows = read(longer, "usage_records").drop_nulls(["source_sequence", "mediation_source"])
     numbers = rows.with_columns(pl.col("source_sequence").cast(pl.Int64)).filter(pl.col("source_sequence") >= 0)
-    for (_,), own in numbers.group_by("mediation_source"):
-        assert own["source_sequence"].n_unique() == own["source_sequence"].max() + 1
+    truth = pl.read_csv(longer / "truth" / "usage_errors.csv").filter(pl.col("kind") == "sequence_gap")
+    lost = dict(truth.group_by("mediation_source").agg(pl.col("records_count").sum()).iter_rows())
+    for (source,), own in numbers.group_by("mediation_source"):
+        assert own["source_sequence"].n_unique() + lost.pop(source, 0) == own["source_sequence"].max() + 1
+    assert not lost
+    assert len(truth) > 0
+
+
+def test_records_that_came_twice_are_named(longer):
+    rows = read(longer, "usage_records").filter(pl.col("usage_id").str.len_chars() == 36)
+    rows = rows.filter(pl.all_horizontal(pl.col("source_sequence", "service_id", "usage_type").is_not_null()))
+    content = ["mediation_source", "source_sequence", "service_id", "usage_timestamp", "usage_type", "voice_seconds"]
+    twice = rows.unique("usage_id").group_by(content).len().filter(pl.col("len") > 1)
+    truth = pl.read_csv(longer / "truth" / "usage_errors.csv").filter(pl.col("kind") == "duplicate_usage_record")
+    assert sorted(twice["source_sequence"].cast(pl.Int64)) == sorted(truth["first_sequence"])
 
 
 def test_imeis_have_their_check_digit(sample):
@@ -199,6 +212,7 @@ def test_planted_billing_errors_are_few_and_named(longer):
     assert 0 < len(truth) <= 0.005 * len(charges)
     assert set(truth["kind"]) <= {
         "duplicate_charge", "missed_charge", "wrong_rate", "discount_not_applied", "charge_after_termination",
+        "proration_error", "discount_past_end", "payment_mismatch", "service_never_billed",
     }  # fmt: skip
     assert (truth["cents"] != 0).all()
     # A charge for a time after the service ended has its entry.

@@ -30,7 +30,9 @@ with hour as (
         max(temperature_celsius) as max_temperature_celsius,
         avg(cpu_percentage) as avg_cpu_percentage,
         min(measurement_timestamp) as first_sample_at,
-        max(measurement_timestamp) as last_sample_at
+        max(measurement_timestamp) as last_sample_at,
+        100.0 * sum(least(availability_seconds, interval_seconds))
+            / sum(interval_seconds) filter (where availability_seconds is not null) as availability_percentage
     from {{ ref('stg_network_performance') }}
     where interval_seconds < 82800 and {{ utc_day_is_touched('network_performance', 'measurement_timestamp') }}
     group by 1, 2
@@ -63,7 +65,8 @@ select
     hour.max_temperature_celsius,
     hour.avg_cpu_percentage,
     hour.first_sample_at,
-    hour.last_sample_at
+    hour.last_sample_at,
+    hour.availability_percentage
 from hour
 left join {{ ref('dim_network_element') }} as element
     on element.element_id = hour.element_id

@@ -25,7 +25,9 @@ select
     usage.signal_strength_dbm,
     coalesce(usage.is_roaming, false) as is_roaming,
     usage.counterparty_hash,
-    usage.counterparty_country
+    usage.counterparty_country,
+    usage.mediation_source,
+    usage.source_sequence
 from {{ ref('stg_usage_records') }} as usage
 left join {{ ref('dim_service') }} as service
     on service.service_id = usage.service_id and {{ holds_at('service', 'usage.usage_timestamp') }}
