@@ -24,6 +24,7 @@ PARTS = (
     "revenue_assurance",
     "churn",
     "security_monitoring",
+    "watching",
 )
 
 

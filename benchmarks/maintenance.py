@@ -62,9 +62,9 @@ class Known:
     as_of: datetime
 
 
-def _build(url: str, folder: Path, seed: int) -> datetime:
+def build(url: str, folder: Path, seed: int, customers: int = CUSTOMERS) -> datetime:
     """Writes a sample and builds the models that elements' features and outages stand on; returns AS_OF."""
-    write_sample(folder / "sample", customers=CUSTOMERS, months=MONTHS, seed=seed, until=UNTIL,
+    write_sample(folder / "sample", customers=customers, months=MONTHS, seed=seed, until=UNTIL,
                  history_months=HISTORY_MONTHS, feeds=FEEDS)  # fmt: skip
     as_of = datetime.fromisoformat(json.loads((folder / "sample" / "manifest.json").read_text())["as_of"])
     for feed in FEEDS:
@@ -112,7 +112,7 @@ def _known(seed: int, say: Callable[[str], None]) -> Known:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         with bench_server() as server, database(server, f"maintenance_{seed}") as url:
-            as_of = _build(url, folder, seed)
+            as_of = build(url, folder, seed)
             say(f"seed {seed}: built")
             pd.to_pickle(read_known(url, as_of, folder / "sample" / "truth"), kept)
         shutil.rmtree(folder)
