@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.analytics.findings import LIFE_COLUMNS, adopt_overlapping, finding_id, merge_findings
@@ -32,6 +32,7 @@ def state(table: pd.DataFrame, name: str) -> pd.Series:
 
 
 @given(st.lists(st.sets(st.sampled_from("abcde")), min_size=1, max_size=8))
+@settings(deadline=None)
 def test_a_finding_lives_as_the_runs_saw_it(runs):
     """The table after any series of runs against what each finding's own series of sightings says."""
     table = EMPTY
@@ -51,6 +52,7 @@ def test_a_finding_lives_as_the_runs_saw_it(runs):
 
 
 @given(st.sets(st.sampled_from("abcde")), st.sets(st.sampled_from("abcde")))
+@settings(deadline=None)
 def test_the_same_run_twice_changes_nothing(first, second):
     before = merge_findings(EMPTY, found_on(0, "".join(sorted(first))), day(0))
     once = merge_findings(before, found_on(1, "".join(sorted(second))), day(1))

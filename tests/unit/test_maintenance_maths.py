@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.analytics.churn_scores.bundles import Bundle, Last
@@ -54,6 +54,7 @@ def test_what_a_failure_is():
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 100), max_size=6), st.integers(0, 100), st.sampled_from([7, 30]))
 def test_labels_say_whether_the_next_failure_is_near(failed, day, horizon):
     begin = pd.Timestamp(AS_OF) - pd.Timedelta(days=100)
@@ -118,6 +119,7 @@ def test_of_equals_the_one_with_more_customers_is_first():
     assert crew_ranks(rows).tolist() == [2, 1, 1]
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1e6), min_size=24, max_size=24), st.integers(1, 23))
 def test_quiet_hours_have_the_least_traffic(profile, hours):
     found = quiet_hours(profile, hours)
@@ -126,6 +128,7 @@ def test_quiet_hours_have_the_least_traffic(profile, hours):
     assert quiet_hours([None, *profile[1:]], hours) is None
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 23),
     st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31)),

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.sample import faults
@@ -190,6 +190,7 @@ def test_a_circle_of_parents_ends():
     }
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 60), st.integers(-5, 20)), max_size=8),
     st.integers(0, 60),

@@ -53,6 +53,30 @@ def test_the_same_arguments_give_the_same_bytes(sample, tmp_path):
     assert files(tmp_path) != files(sample[0])
 
 
+def test_chosen_feeds_have_the_same_bytes(sample, tmp_path):
+    chosen = ("outages", "network_elements", "network_performance")
+    write_sample(tmp_path, customers=60, months=3, seed=5, until=UNTIL, feeds=chosen)
+    whole = files(sample[0])
+    part = {name: content for name, content in whole.items() if name.startswith(tuple(f"landing/{f}/" for f in chosen))}
+    found = files(tmp_path)
+    assert {name: content for name, content in found.items() if name.startswith("landing")} == part
+    assert found["truth/outage_mistakes.csv"] == whole["truth/outage_mistakes.csv"]
+
+
+def test_the_outage_desk_makes_mistakes(longer):
+    truth = pl.read_csv(longer / "truth" / "outage_mistakes.csv")
+    recorded = {row["outage_id"]: row for row in newest(read(longer, "outages"), "outage_id").to_dicts()}
+    assert set(truth["kind"]) == {"missing", "phantom", "miscounted"}
+    for row in truth.iter_rows(named=True):
+        if row["kind"] == "missing":
+            assert row["outage_id"] is None
+        elif row["kind"] == "miscounted" and row["outage_id"] in recorded:
+            assert float(recorded[row["outage_id"]]["affected_customers"]) >= 3 * row["customers"]
+    failures = pl.read_csv(longer / "truth" / "failures.csv").select("element_id", "begins_at")
+    phantoms = truth.filter(pl.col("kind") == "phantom").select("element_id", "begins_at")
+    assert len(phantoms.join(failures, on=["element_id", "begins_at"])) == 0
+
+
 @pytest.mark.parametrize("hash_seed", ["1", "2"])
 def test_another_process_gives_the_same_bytes(sample, tmp_path, hash_seed):
     """Python orders sets of text differently in each process."""
