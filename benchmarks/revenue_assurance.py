@@ -129,15 +129,12 @@ def page(runs: list[dict[str, Any]], most: dict[str, Any] | None) -> str:
         " on."
     )
     measured = most or max(runs, key=lambda one: float(one["usage"]))
-    own = measured["billing"]
     size = f"At {MOST_CUSTOMERS:,} customers the last {months} months, as a daily run judges them"
     if most is None:
         size = f"Time and memory of one of these, all {MONTHS} months at once"
     speed = (
         f"{size}: {measured['usage']:,} usage records, {measured['charges']:,} charges, {measured['service_periods']:,}"
-        f" periods of services, {measured['findings']:,} findings; of the billing errors"
-        f" {_share(own['found'], own['planted'])} are found, and {_share(own['right'], own['findings'])} of what is"
-        " found is one."
+        f" periods of services, {measured['findings']:,} findings."
     )
     return f"{said}\n\n{quality_table(runs)}\n\n{speed}\n\n{speed_table(measured)}"
 

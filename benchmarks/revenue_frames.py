@@ -106,10 +106,8 @@ def read_inputs(folder: Path, judged_from: date | None = None) -> Inputs:
                                                      "updated_at"], "plan_id"), "plan_id")  # fmt: skip
     places = _places(folder, plans)
     services = _services(folder, places)
-    bills = _bills(folder)
-    if judged_from is not None:
-        bills = bills.filter(pl.col("billing_period_start") >= judged_from - timedelta(days=EARLIER_DAYS))
-    charges = _charges(folder, bills)
+    bills = _bills(folder, date.min if judged_from is None else judged_from - timedelta(days=EARLIER_DAYS))
+    charges, payments = _charges(folder, bills), _payments(folder, judged_from or date.min)
     usage = _usage(folder, places, judged_from)
     elements = _newest(landed(folder, "network_elements", [*ELEMENTS, "updated_at"], "element_id"), "element_id")
     orders = landed(folder, "service_orders", ["order_id", "service_id", "order_type", "order_status", "completed_at"],
@@ -122,7 +120,7 @@ def read_inputs(folder: Path, judged_from: date | None = None) -> Inputs:
     recurring = charges.filter(pl.col("charge_type") == "recurring")["service_id"].unique()
     return Inputs(
         as_of, as_of.astimezone(ZoneInfo(TIME_ZONE)).date(), judged_from or bills["billing_period_start"].min(),
-        usage["day"].min(), _tariffs(folder, places), first_days, services, bills, charges, _payments(folder), usage,
+        usage["day"].min(), _tariffs(folder, places), first_days, services, bills, charges, payments, usage,
         elements.select(pl.col(name).cast(kind) for name, kind in ELEMENTS.items()).sort("element_id"),
         orders.select(list(ORDERS)).sort("service_id", "completed_at", "order_type"), pl.DataFrame(schema=QUARANTINED),
         plans.select(pl.col(name).cast(kind) for name, kind in PLANS.items()).sort("plan_id"), recurring,
@@ -184,10 +182,11 @@ def _services(folder: Path, places: pl.DataFrame) -> pl.DataFrame:
     return versions.select(pl.col(name).cast(kind) for name, kind in SERVICES.items()).sort("service_id", "from_day")
 
 
-def _bills(folder: Path) -> pl.DataFrame:
+def _bills(folder: Path, first_day: date) -> pl.DataFrame:
     names = ["bill_id", "provider_id", "customer_id", "billing_period_start", "billing_period_end", "issued_on",
              "due_date", "currency", "total_amount", "bill_status", "paid_on", "updated_at"]  # fmt: skip
-    rows = landed(folder, "bills", names, "bill_id")
+    own = pl.col("billing_period_start") >= first_day.isoformat()
+    rows = landed(folder, "bills", names, "bill_id", lambda part: part.filter(own))
     rows = rows.filter(pl.all_horizontal(pl.col(names[:10]).is_not_null()), pl.col("bill_status") != "no_such_value",
                        ~pl.col("total_amount").is_in(["-1"]), pl.col("customer_id").str.len_chars() == 36)  # fmt: skip
     bills = _newest(rows, "bill_id").with_columns(_cents("total_amount").alias("total_cents"))
@@ -199,19 +198,22 @@ def _bills(folder: Path) -> pl.DataFrame:
 def _charges(folder: Path, bills: pl.DataFrame) -> pl.DataFrame:
     names = ["charge_id", "bill_id", "service_id", "plan_id", "charge_type", "charge_period_start", "charge_period_end",
              "description", "amount"]  # fmt: skip
-    rows = landed(folder, "bill_charges", names, "charge_id")
+    known = bills.select("bill_id")
+    rows = landed(folder, "bill_charges", names, "charge_id", lambda part: part.join(known, on="bill_id", how="semi"))
     rows = rows.filter(pl.col("charge_type") != "no_such_value", pl.col("amount").is_not_null())
-    rows = rows.join(bills.select("bill_id"), on="bill_id", how="semi").unique("charge_id", maintain_order=True)
+    rows = rows.unique("charge_id", maintain_order=True)
     rows = rows.with_columns(_cents("amount").alias("amount_cents"))
     return rows.select(
         pl.col(name).str.to_date() if kind == pl.Date else pl.col(name).cast(kind) for name, kind in CHARGES.items()
     ).sort("charge_id")
 
 
-def _payments(folder: Path) -> pl.DataFrame:
+def _payments(folder: Path, first_day: date) -> pl.DataFrame:
     names = ["payment_id", "bill_id", "customer_id", "currency", "amount", "payment_status", "payment_date",
              "updated_at", "payment_method", "is_auto_pay"]  # fmt: skip
-    rows = landed(folder, "payments", names, "payment_id")
+    young = first_day - timedelta(days=EARLIER_DAYS) if first_day > date.min else first_day
+    own = pl.col("payment_date") >= young.isoformat()
+    rows = landed(folder, "payments", names, "payment_id", lambda part: part.filter(own))
     rows = rows.filter(pl.all_horizontal(pl.exclude("bill_id").is_not_null()))
     rows = rows.filter(pl.all_horizontal(pl.col("payment_status", "payment_method") != "no_such_value"))
     rows = _newest(rows, "payment_id").with_columns(

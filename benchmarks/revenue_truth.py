@@ -61,25 +61,33 @@ class Score:
 def read_planted(folder: Path, judged_from: date, usage_until: date) -> tuple[list[Planted], list[Planted]]:
     """(every planted error of bills from `judged_from` on and every planted line, lost records that are too young).
 
-    Records lost in the month of `usage_until` or later may still come: they need not be found.
+    Records lost in the month of `usage_until` or later may still come, and what began before `judged_from` may be out
+    of sight: they need not be found.
     """
     young: list[Planted] = []
     found: dict[Planted, None] = {}
     for row in _rows(folder, "billing_errors"):
-        if judged_from <= date.fromisoformat(row["billing_period_start"]):
+        is_judged = judged_from <= date.fromisoformat(row["billing_period_start"])
+        if is_judged or row["kind"] == "payment_mismatch":
             key = {"payment_mismatch": (row["bill_id"],), "service_never_billed": (row["service_id"],)}
-            found[row["kind"], key.get(row["kind"], (row["service_id"], row["billing_period_start"]))] = None
-    for row in _rows(folder, "usage_errors"):
-        if row["kind"] == "sequence_gap":
-            one = (row["kind"], (row["mediation_source"], row["first_sequence"]))
-            if date.fromisoformat(row["month"]) < usage_until.replace(day=1):
+            one = (row["kind"], key.get(row["kind"], (row["service_id"], row["billing_period_start"])))
+            if is_judged:
                 found[one] = None
             else:
                 young.append(one)
+    for row in _rows(folder, "usage_errors"):
+        month = date.fromisoformat(row["month"])
+        is_gap = row["kind"] == "sequence_gap"
+        key_of = (row["mediation_source"], row["first_sequence"]) if is_gap else (row["service_id"], row["month"])
+        if month >= judged_from and (month < usage_until.replace(day=1) or not is_gap):
+            found[row["kind"], key_of] = None
         else:
-            found[row["kind"], (row["service_id"], row["month"])] = None
+            young.append((row["kind"], key_of))
     for row in _rows(folder, "frauds"):
-        found[row["kind"], (row["service_id"],)] = None
+        if date.fromisoformat(row["begins_at"][:10]) >= judged_from:
+            found[row["kind"], (row["service_id"],)] = None
+        else:
+            young.append((row["kind"], (row["service_id"],)))
     return list(found), young
 
 
