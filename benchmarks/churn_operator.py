@@ -9,22 +9,19 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import pandas as pd
 import psycopg
 
 from benchmarks import report
+from benchmarks.partial_build import build_models, load_sample
 from benchmarks.warehouse import BENCH_FOLDER, bench_server, database
-from ingestion.loader import load_feed
 from ingestion.sample import write_sample
 from orchestration.analytics.churn import OverTime, area_under_curve
 from orchestration.analytics.churn_scores.training import Labelled, evaluate
-from orchestration.dbt_runner import invoke, parse_project
 from orchestration.defs.churn_reading import Reader, read_seeds
-from orchestration.warehouse.settings import read_settings
-from orchestration.windows import WINDOWED_FACTS
 
 SEEDS = (1, 2, 3, 4, 5)
 CUSTOMERS, MONTHS, UNTIL = 20_000, 15, date(2026, 9, 30)
@@ -44,24 +41,10 @@ MODELS = ("+feature_customer", "+fct_service_departure")
 def _build(url: str, folder: Path, seed: int, say: Callable[[str], None]) -> datetime:
     """Writes a sample and builds the models that customers' features and labels stand on; returns AS_OF."""
     write_sample(folder / "sample", customers=CUSTOMERS, months=MONTHS, seed=seed, until=UNTIL)
-    as_of = datetime.fromisoformat(json.loads((folder / "sample" / "manifest.json").read_text())["as_of"])
-    for feed in FEEDS:
-        load_feed(feed, landing=folder / "sample" / "landing", warehouse_url=url, pii_key=b"k" * 32, quiet_seconds=0)
+    as_of = load_sample(url, folder / "sample", FEEDS)
     say(f"seed {seed}: loaded")
-    settings = read_settings({"WAREHOUSE_URL": url, "AS_OF": as_of.isoformat()})
-    project = parse_project(folder / "dbt", url.rpartition("/")[2])
-    variables: dict[str, object] = {
-        "as_of": as_of.isoformat(),
-        "reporting_time_zone": settings.reporting_time_zone,
-        "reporting_currency": settings.reporting_currency,
-        "windows": dict.fromkeys(WINDOWED_FACTS, "all"),
-    }
-    for command in (["seed"], ["run", "--select", *MODELS]):
-        wrong = [event["info"]["msg"] for event in invoke(project, url, command, variables)
-                 if event["info"]["name"] in ("RunResultError", "RunResultFailure")]  # fmt: skip
-        if wrong:
-            raise RuntimeError("; ".join(wrong))
-    return as_of.astimezone(UTC)
+    build_models(url, folder / "dbt", as_of, MODELS)
+    return as_of
 
 
 def read_labelled(url: str, as_of: datetime) -> tuple[Labelled, dict[str, float]]:

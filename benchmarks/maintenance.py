@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -19,19 +19,17 @@ import pandas as pd
 import psycopg
 
 from benchmarks import report
+from benchmarks.partial_build import build_models, load_sample
 from benchmarks.warehouse import BENCH_FOLDER, ROOT, bench_server, database
-from ingestion.loader import load_feed
 from ingestion.sample import write_sample
 from orchestration.analytics.churn import area_under_curve, base_rate_brier, brier_score
 from orchestration.analytics.maintenance.crew import lead_times
 from orchestration.analytics.maintenance.failures import failure_labels
 from orchestration.analytics.maintenance.training import LabelledElements, evaluate_failures, tested_lists
 from orchestration.analytics.outage_checks import check_outages
-from orchestration.dbt_runner import invoke, parse_project
 from orchestration.defs.maintenance_reading import MaintenanceReader, read_maintenance_seeds
 from orchestration.defs.outage_reading import read_outage_inputs
 from orchestration.warehouse.settings import read_settings
-from orchestration.windows import WINDOWED_FACTS
 
 SEEDS = (1, 2, 3)
 CUSTOMERS, MONTHS, HISTORY_MONTHS, UNTIL = 20_000, 3, 48, date(2026, 9, 30)
@@ -66,23 +64,9 @@ def build(url: str, folder: Path, seed: int, customers: int = CUSTOMERS) -> date
     """Writes a sample and builds the models that elements' features and outages stand on; returns AS_OF."""
     write_sample(folder / "sample", customers=customers, months=MONTHS, seed=seed, until=UNTIL,
                  history_months=HISTORY_MONTHS, feeds=FEEDS)  # fmt: skip
-    as_of = datetime.fromisoformat(json.loads((folder / "sample" / "manifest.json").read_text())["as_of"])
-    for feed in FEEDS:
-        load_feed(feed, landing=folder / "sample" / "landing", warehouse_url=url, pii_key=b"k" * 32, quiet_seconds=0)
-    settings = read_settings({"WAREHOUSE_URL": url, "AS_OF": as_of.isoformat()})
-    project = parse_project(folder / "dbt", url.rpartition("/")[2])
-    variables: dict[str, object] = {
-        "as_of": as_of.isoformat(),
-        "reporting_time_zone": settings.reporting_time_zone,
-        "reporting_currency": settings.reporting_currency,
-        "windows": dict.fromkeys(WINDOWED_FACTS, "all"),
-    }
-    for command in (["seed"], ["run", "--select", *MODELS]):
-        wrong = [event["info"]["msg"] for event in invoke(project, url, command, variables)
-                 if event["info"]["name"] in ("RunResultError", "RunResultFailure")]  # fmt: skip
-        if wrong:
-            raise RuntimeError("; ".join(wrong))
-    return as_of.astimezone(UTC)
+    as_of = load_sample(url, folder / "sample", FEEDS)
+    build_models(url, folder / "dbt", as_of, MODELS)
+    return as_of
 
 
 def read_known(url: str, as_of: datetime, truth: Path) -> Known:
