@@ -1,6 +1,6 @@
-"""Charges to bills with tax, balances and states; payments; and the billing mistakes that are planted on the way.
+"""Charges to bills with tax, balances and states, and the billing mistakes that are planted on the way.
 
-Not here: what a charge should be.
+Not here: what a charge should be; payments.
 """
 
 from __future__ import annotations
@@ -18,11 +18,9 @@ from ingestion.sample.clock import (
     Bools,
     Clock,
     Ints,
-    chosen,
     dates,
     decimals,
     dollars,
-    flags,
     stamps,
     uuids,
 )
@@ -31,6 +29,7 @@ from ingestion.sample.geography import Geography
 from ingestion.sample.irregular_usage import Irregular
 from ingestion.sample.irregularities import FORGOTTEN, forget, more_mistakes, never_billed, spoil_payments
 from ingestion.sample.life import UNPAID, Life
+from ingestion.sample.paying import pay
 from ingestion.sample.tariffs import Tariffs, plan_array
 from ingestion.sample.usage import MonthUsage, UsageMaker
 
@@ -183,7 +182,8 @@ class Accounts:
         rows = rows.sort(pl.col("mistake").fill_null("") == "discount_past_end", maintain_order=True)
         self.charge_count += len(rows)
         versions, paid_day = self._versions(rng, month, bills)
-        payments = self._payments(rng, month, bills, paid_day)
+        due = int(self.bounds[month + 1]) + ISSUED_AFTER_DAYS + DUE_AFTER_DAYS
+        payments = pay(self.clock, self.people, rng, bills, due, paid_day)
         never = bills.filter(pl.Series(self._never_pays(bills)))["bill_id"]
         payments = payments.filter((payments["payment_status"] == "failed") | ~payments["bill_id"].is_in(never))
         payments, spoilt = spoil_payments(self.clock, month, payments)
@@ -292,37 +292,3 @@ class Accounts:
         new = bills.select(*owner, "total").with_columns(pl.Series("paid", paid), pl.lit(gone).alias("gone"))
         self._open = new if self._open is None else pl.concat([self._open, new])
         return result
-
-    def _payments(self, rng: np.random.Generator, month: int, bills: pl.DataFrame, paid: Ints) -> pl.DataFrame:
-        """One settled payment per paid bill, some after a failed attempt, few charged back."""
-        customer = bills["customer"].to_numpy()
-        auto = self.people.customer_auto_pay[customer]
-        failed = (rng.random(len(bills)) < np.where(paid < NEVER, 0.015, 0.5)) & (bills["total"].to_numpy() > 0)
-        due = int(self.bounds[month + 1]) + ISSUED_AFTER_DAYS + DUE_AFTER_DAYS
-        parts = []
-        for state, day, own in (
-            ("failed", np.where(paid < NEVER, paid - 1, due), failed),
-            ("settled", paid, bills["total"].to_numpy() > 0),
-            ("charged_back", paid + 25, rng.random(len(bills)) < 0.0008),
-        ):
-            kept = own & (day <= self.clock.last_ordinal)
-            at = day[kept] * DAY + rng.integers(8 * 3600, 18 * 3600, int(kept.sum()))
-            amount = dollars(bills["total"].to_numpy()[kept])
-            method = chosen(
-                rng, ("card", "bank_transfer", "cash", "wallet", "cheque"), len(at), (0.55, 0.2, 0.08, 0.12, 0.05)
-            )
-            direct = chosen(rng, ("direct_debit", "card"), len(at), (0.6, 0.4))
-            parts.append(
-                pl.DataFrame(
-                    {
-                        "payment_id": uuids(rng, len(at)), "bill_id": bills["bill_id"].filter(pl.Series(kept)),
-                        "customer_id": self.people.customer_ids.gather(customer[kept]), "payment_date": stamps(at),
-                        "amount": amount, "currency": ["USD"] * len(at),
-                        "payment_method": direct.zip_with(pl.Series(auto[kept]), method),
-                        "is_auto_pay": flags(auto[kept]), "payment_status": [state] * len(at), "updated_at": stamps(at),
-                        "_day": at // DAY,
-                    },
-                    schema_overrides={"currency": pl.String, "payment_status": pl.String, "_day": pl.Int64},
-                )
-            )  # fmt: skip
-        return pl.concat(parts)
