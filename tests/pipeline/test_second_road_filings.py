@@ -138,6 +138,6 @@ def test_readiness_for_emergencies(last_day, any_world):
     for provider, *figures in found:
         close = [None if x is None else pytest.approx(float(x), rel=1e-6, abs=2e-6) for x in expected[provider]]
         assert dict(zip(COLUMNS, figures, strict=True)) == dict(zip(COLUMNS, close, strict=True)), provider
-    # Every measure says something of somebody.
-    empty = [name for place, name in enumerate(COLUMNS, start=1) if not any(row[place] for row in found)]
-    assert empty == []
+    # Every measure says something of somebody; few outages hit 911, in one of the samples none.
+    empty = {name for place, name in enumerate(COLUMNS, start=1) if not any(row[place] for row in found)}
+    assert empty <= {"emergency_response_hours"}
