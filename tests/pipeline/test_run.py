@@ -175,9 +175,10 @@ def test_the_quarantine_comes_back_corrected(warehouse, tmp_path, monkeypatch):
     names = header.split(",")
     fixed = list(csv.DictReader(out.read_text().splitlines()))
     for i, row in enumerate(fixed):
+        # Whatever was wrong with it.
         row.update(usage_id=identifier(f"fixed {i}"), usage_timestamp="2026-09-01T12:00:00Z", usage_type="data",
                    service_id=row["service_id"] or identifier("service"), data_usage_bytes="1", voice_seconds="0",
-                   sms_count="0")  # fmt: skip
+                   sms_count="0", direction="out", session_seconds="60", source_sequence="1")  # fmt: skip
     with out.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, names)
         writer.writeheader()
