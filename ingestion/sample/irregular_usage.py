@@ -41,7 +41,6 @@ class Record:
     country: str = "US"
     contact: int = 0
     session: int | None = None
-    voice_of_data: int = 0
     is_roaming: bool = False
 
 
@@ -138,14 +137,11 @@ class Irregular:
         return self._impossible(rng, case, home) if case.kind == "impossible_usage" else []
 
     def _impossible(self, rng: np.random.Generator, case: Fraud, home: int) -> list[Record]:
-        """After the service's end; else seconds of speech in a data record, or more of them than the call lasted."""
+        """After the service's end; else more seconds of speech than the call lasted."""
         if int(self.life.ended[case.service]) < NEVER:
             return [Record(case.service, 1, int(rng.integers(60, 900)), case.start + turn * 7200, home,
                            contact=case.service) for turn in range(2)]  # fmt: skip
         speech = int(rng.integers(300, 3000))
-        if rng.random() < 0.5:
-            return [Record(case.service, 0, int(rng.integers(MB, 20 * MB)), case.start, home, session=speech,
-                           voice_of_data=speech)]  # fmt: skip
         return [Record(case.service, 1, speech, case.start, home, contact=case.service, session=speech // 3)]
 
     def _far_cell(self, service: int) -> int:
@@ -204,7 +200,7 @@ class Irregular:
             for name in ("service", "kind", "quantity", "at", "element")
         )
         is_data, roams = kind == 0, np.array([one.is_roaming for one in found])
-        speech = np.where(is_data, [one.voice_of_data for one in found], np.where(kind == 1, quantity, 0))
+        speech = np.where(kind == 1, quantity, 0)
         session = np.array([np.nan if one.session is None else one.session for one in found], dtype=np.float64)
         contact = np.array([one.contact for one in found], dtype=np.uint64)
         is_call = pl.Series(~is_data)
