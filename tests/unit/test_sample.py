@@ -291,3 +291,15 @@ def test_charges_beyond_the_allowance_follow_the_landed_records(longer):
             assert found.get((row["service_id"], row["month"]), 0) * 100 == expected, row
             checked += expected > 0
     assert checked > 25
+
+
+def test_odd_usage_passes_the_gate(longer):
+    """What usage validation has to find is loaded: the guards stop a feed whose records mix kinds."""
+    frauds = pl.read_csv(longer / "truth" / "frauds.csv")
+    odd = frauds.filter(pl.col("kind") == "impossible_usage")["service_id"].to_list()
+    assert odd
+    kinds = contract("usage_records").column("usage_type").values
+    usage = read(longer, "usage_records").filter(pl.col("service_id").is_in(odd), pl.col("usage_type").is_in(kinds))
+    for kind, quantity in (("data", "data_usage_bytes"), ("voice", "voice_seconds"), ("sms", "sms_count")):
+        others = usage.filter(pl.col("usage_type") != kind)[quantity].cast(pl.Int64, strict=False).fill_null(0)
+        assert others.max() <= 0, kind
