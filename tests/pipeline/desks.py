@@ -24,6 +24,7 @@ from orchestration.warehouse.settings import ROOT
 from tests.pipeline.people import People
 
 FORM = "application/x-www-form-urlencoded"
+TIME_ZONE = "America/Chicago"
 
 
 @dataclass
@@ -123,7 +124,7 @@ def run_desk(url: str, storage_url: str, folder: Path, people: People, *argument
     port, log = free_port(), folder / "desk.log"
     environment = {
         **os.environ, "WAREHOUSE_URL": url, "DAGSTER_STORAGE_URL": storage_url, "EXPORTS_DIR": str(folder / "exports"),
-        "WAREHOUSE_FOLDER": str(folder / "warehouse"), "REPORTING_TIME_ZONE": "America/Chicago",
+        "WAREHOUSE_FOLDER": str(folder / "warehouse"), "REPORTING_TIME_ZONE": TIME_ZONE,
     }  # fmt: skip
     with log.open("w") as stream:
         process = subprocess.Popen(

@@ -14,7 +14,7 @@ from orchestration.commands.demo import COMPLIANCE, write_compliance_logins
 from orchestration.desk.sessions import IDLE_SECONDS, LONGEST_SECONDS, MOST_SESSIONS_OF_ONE, Sessions
 from orchestration.desk.signing_in import NotLetInError, connect, where
 from orchestration.warehouse.settings import read_settings
-from tests.pipeline.desks import Client, run_desk
+from tests.pipeline.desks import TIME_ZONE, Client, run_desk
 from tests.pipeline.packages import ERROR, PROVIDERS, WARNING, fbs_rows, register, write_package
 
 SQL = "'; drop table regulatory.packages; --"
@@ -261,6 +261,8 @@ def test_the_demo_makes_two_people_who_may_sign_in(desk, tmp_path):
 def test_what_is_due_and_has_no_package_is_listed(desk, ann, packages):
     assert "Not generated yet" not in ann.get("/").text
     with psycopg.connect(desk.url, autocommit=True) as owner:
+        # The desk counts days where it stands: an evening there is the next day in UTC.
+        owner.execute(f"set time zone '{TIME_ZONE}'")
         owner.execute(
             "create schema if not exists core; create table core.dim_provider as select * from (values"
             f" ('{PROVIDERS[0]}'::uuid, 'Cahaba Net'), ('{PROVIDERS[1]}', 'Valley <b>Mobile</b>'),"
