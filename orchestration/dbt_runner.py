@@ -94,31 +94,40 @@ def project_fingerprint() -> str:
     return digest.hexdigest()
 
 
-def _arguments(*arguments: str, target_folder: Path) -> list[str]:
-    folders = ["--project-dir", str(PROJECT_FOLDER), "--profiles-dir", str(PROJECT_FOLDER)]
+def _arguments(*arguments: str, target_folder: Path, project_folder: Path = PROJECT_FOLDER) -> list[str]:
+    folders = ["--project-dir", str(project_folder), "--profiles-dir", str(project_folder)]
     quiet = ["--target-path", str(target_folder), "--log-path", str(target_folder / "logs"), "--log-level", "none"]
     return [*arguments, *folders, *quiet]
 
 
+def parse_files(project_folder: Path, parsed_folder: Path) -> None:
+    """Parses a dbt project, for whatever database; needs no connection.
+
+    Raises:
+        DbtError: dbt cannot read it; in its words.
+    """
+    from dbt.cli.main import dbtRunner
+
+    parsed_folder.mkdir(parents=True, exist_ok=True)
+    os.environ["DBT_DATABASE"] = _NOWHERE
+    result = dbtRunner().invoke(_arguments("parse", target_folder=parsed_folder, project_folder=project_folder))
+    if not result.success:
+        raise DbtError(f"dbt cannot read the project: {result.exception}")
+
+
 def parse_project(folder: Path, database: str) -> ParsedProject:
-    """Parses the project if its files changed since; needs no connection.
+    """Parses the project if its files changed since.
 
     Args:
         folder: where the parsed project is kept, and what dbt makes for each database.
         database: the database's name.
     """
-    from dbt.cli.main import dbtRunner
-
     project = ParsedProject(folder / "parsed", folder / database, database)
     parsed, fingerprint = project.parsed_folder, project_fingerprint()
     stamp = parsed / "fingerprint"
     if stamp.exists() and stamp.read_text() == fingerprint and (parsed / "manifest.json").exists():
         return project
-    parsed.mkdir(parents=True, exist_ok=True)
-    os.environ["DBT_DATABASE"] = _NOWHERE
-    result = dbtRunner().invoke(_arguments("parse", target_folder=parsed))
-    if not result.success:
-        raise DbtError(f"dbt cannot read the project: {result.exception}")
+    parse_files(PROJECT_FOLDER, parsed)
     stamp.write_text(fingerprint)
     return project
 

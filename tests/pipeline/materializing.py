@@ -3,6 +3,7 @@
 Not here: tests.
 """
 
+import hashlib
 import os
 import shutil
 import threading
@@ -14,7 +15,8 @@ from pathlib import Path
 
 import psycopg
 
-from orchestration.dbt_runner import PROJECT_FOLDER, connection_environment
+from orchestration.dbt_runner import PROJECT_FOLDER, ParsedProject, connection_environment, parse_files
+from tests.conftest import database_name
 
 FOLDER = Path(__file__).with_name("materialization_project")
 WORLD = """
@@ -34,6 +36,22 @@ WORLD = """
 """
 
 
+_parsed: dict[str, Path] = {}
+
+
+def parsed_folder(folder: Path) -> Path:
+    """Where dbt's reading of a project lies: made once for the same files, whatever the database and the variables."""
+    digest, target = hashlib.sha256(), folder / "target"
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_relative_to(target)):
+        digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+    read = digest.hexdigest()
+    if read not in _parsed:
+        place = folder.with_name(f"{folder.name}_parsed_{read[:12]}")
+        parse_files(folder, place)
+        _parsed[read] = place
+    return _parsed[read]
+
+
 @dataclass(frozen=True)
 class Project:
     """The project's copy in a folder, and its database."""
@@ -45,11 +63,14 @@ class Project:
         """Runs dbt; every node's name with its status, its message and the rows that changed."""
         from dbt.cli.main import dbtRunner
 
+        target = self.folder / "target"
+        parsed = ParsedProject(parsed_folder(self.folder), target, database_name(self.url))
         os.environ.update(connection_environment(self.url))
         given = f"{ {'windows': {'events': windows}, **variables} }"
-        folders = ["--project-dir", str(self.folder), "--profiles-dir", str(self.folder), "--log-level", "none"]
+        folders = ["--project-dir", str(self.folder), "--profiles-dir", str(self.folder)]
+        folders += ["--target-path", str(target), "--log-path", str(target), "--log-level", "none"]
         chosen = ["--select", *select] if select else []
-        result = dbtRunner().invoke([*command.split(), *chosen, "--vars", given, *folders])
+        result = dbtRunner(manifest=parsed.nodes(())).invoke([*command.split(), *chosen, "--vars", given, *folders])
         assert result.exception is None or not result.result, result.exception
         if result.result is None:
             raise AssertionError(result.exception)
