@@ -22,6 +22,7 @@ from ingestion.sample import write_sample
 from orchestration.analytics.churn import OverTime, area_under_curve
 from orchestration.analytics.churn_scores.training import Labelled, evaluate
 from orchestration.defs.churn_reading import Reader, read_seeds
+from orchestration.defs.plans import plan_recommendations
 
 SEEDS = (1, 2, 3, 4, 5)
 CUSTOMERS, MONTHS, UNTIL = 20_000, 15, date(2026, 9, 30)
@@ -33,9 +34,13 @@ FOLDER = BENCH_FOLDER / "churn_operator"
 FEEDS = (
     "providers", "service_zones", "census_blocks", "service_plans", "customers", "customer_services", "devices",
     "network_elements", "usage_records", "service_quality", "bills", "bill_charges", "payments", "support_tickets",
-    "outages", "service_orders", "campaign_contacts",
+    "outages", "service_orders", "campaign_contacts", "serviceable_locations",
 )  # fmt: skip
-MODELS = ("+feature_customer", "+fct_service_departure")
+# The re-rated plan fit is one of the features.
+MODELS = (
+    "+feature_customer", "+fct_service_departure",
+    *sorted(f"+{key.path[-1]}" for key in plan_recommendations.dependency_keys if key.path[0] == "core"),
+)  # fmt: skip
 
 
 def _build(url: str, folder: Path, seed: int, say: Callable[[str], None]) -> datetime:

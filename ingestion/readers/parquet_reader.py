@@ -26,9 +26,14 @@ BATCH_ROWS = 1 << 16
 BATCH_BYTES = 32 << 20
 
 
-def _float_text(value: np.floating) -> str:
-    """The shortest decimal that reads back as the same float; never an exponent."""
-    return np.format_float_positional(value, trim="-")
+def float_texts(column: pl.Series) -> pl.Series:
+    """The shortest decimals that read back as the same floats; never an exponent."""
+    texts = column.cast(pl.String).str.strip_suffix(".0")
+    # Those with an exponent, and what is no number: few, and one by one.
+    rare = texts.str.contains("[a-zA-Z]").fill_null(False).arg_true()
+    if not len(rare):
+        return texts
+    return texts.scatter(rare, [np.format_float_positional(v, trim="-") for v in column.gather(rare).to_numpy()])
 
 
 def _json_value(value: object) -> object:
@@ -61,9 +66,7 @@ def _as_text(column: pl.Series) -> pl.Series:
             pl.String,
         )
     if kind.is_float():
-        return pl.Series(column.name, [_float_text(v) for v in column.to_numpy()], pl.String).zip_with(
-            column.is_not_null(), pl.Series([None], dtype=pl.String)
-        )
+        return float_texts(column)
     return column.cast(pl.String)
 
 

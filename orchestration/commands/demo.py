@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -17,12 +18,12 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from ingestion.sample import VERSION, write_sample
+from ingestion.sample import VERSION
 from orchestration.access.logins import judge, lift, make_login
 from orchestration.access.rules import read_rules
 from orchestration.commands.desk import DEFAULT_PORT
-from orchestration.commands.run import PipelineResult, run_pipeline
-from orchestration.warehouse.connection import administrator_url, open_warehouse, without_password
+from orchestration.commands.run import PipelineResult, run_pipeline, set_environment
+from orchestration.warehouse.connection import WarehouseError, administrator_url, open_warehouse, without_password
 from orchestration.warehouse.preflight import with_login
 from orchestration.warehouse.settings import ROOT, Settings, read_settings
 
@@ -45,19 +46,43 @@ QUESTIONS = (
 )  # fmt: skip
 
 
-def prepare_sample(folder: Path) -> dict[str, object]:
-    """Writes the sample, unless the one that lies there was made by this version with the same arguments."""
+def written_sample(folder: Path) -> dict[str, object] | None:
+    """The manifest of the sample that lies there, if this version made it with the same arguments."""
     manifest_file = folder / "manifest.json"
-    if manifest_file.exists():
-        manifest: dict[str, object] = json.loads(manifest_file.read_text(encoding="utf-8"))
-        names = ("customers", "months", "seed", "version")
-        if tuple(manifest.get(name) for name in names) == (CUSTOMERS, MONTHS, SEED, VERSION):
-            return manifest
+    if not manifest_file.exists():
+        return None
+    manifest: dict[str, object] = json.loads(manifest_file.read_text(encoding="utf-8"))
+    names = ("customers", "months", "seed", "version")
+    return manifest if tuple(manifest.get(name) for name in names) == (CUSTOMERS, MONTHS, SEED, VERSION) else None
+
+
+def prepare_sample(settings: Settings, folder: Path) -> dict[str, object]:
+    """The sample's manifest. Where it has to be written, that is on another core, while this one makes ready.
+
+    Raises:
+        WarehouseError: the warehouse cannot be used, or the sample could not be written.
+    """
+    if manifest := written_sample(folder):
+        return manifest
     begun = time.monotonic()
-    print("Writing a sample operator's files …", file=sys.stderr, flush=True)
-    write_sample(folder, customers=CUSTOMERS, months=MONTHS, seed=SEED)
-    print(f"  ok   sample {'':<25} {time.monotonic() - begun:6.1f} s", file=sys.stderr)
-    return dict(json.loads(manifest_file.read_text(encoding="utf-8")))
+    print("Writing a sample operator's files, and reading the models meanwhile …", file=sys.stderr, flush=True)
+    values = {"folder": folder, "customers": CUSTOMERS, "months": MONTHS, "seed": SEED}
+    options = [f"--{name}={value}" for name, value in values.items()]
+    command = [sys.executable, "-m", "ingestion.sample", *options]
+    writing = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        set_environment(settings, open_warehouse(settings))
+        from orchestration.definitions import build_defs
+
+        build_defs()
+        _, said = writing.communicate()
+    finally:
+        writing.kill()
+    manifest = written_sample(folder)
+    if writing.returncode or manifest is None:
+        raise WarehouseError(f"{folder}: the sample could not be written: {said.strip()}")
+    print(f"  ok   sample and models {'':<14} {time.monotonic() - begun:6.1f} s", file=sys.stderr)
+    return manifest
 
 
 def _print_layers(console: Console, connection: psycopg.Connection) -> None:
@@ -170,7 +195,7 @@ def main(arguments: list[str]) -> int:
         return 2
     begun, given = time.monotonic(), read_settings()
     folder = given.warehouse_folder / "sample"
-    manifest = prepare_sample(folder)
+    manifest = prepare_sample(given, folder)
     settings = replace(given, landing_dir=folder / "landing", as_of=datetime.fromisoformat(str(manifest["as_of"])))
     result = run_pipeline(settings)
     console = Console(width=max(Console().width, 130))

@@ -13,12 +13,11 @@ import psycopg
 from orchestration.access.audit import begin_run
 from orchestration.defs.churn_filling import fill_retention, fill_scores, fill_service_scores
 from orchestration.defs.churn_reading import Reader, read_seeds
-from orchestration.defs.churn_training import Fitted, fill_models
+from orchestration.defs.churn_training import fill_all_models
 from orchestration.defs.frames import picture
 from orchestration.defs.resources import WarehouseResource
 
 GROUP = "analytics"
-ENTITIES = ("customer", "service")
 # The re-rated plan fit is a feature, too.
 _PLAN_FIT = ["analytics", "plan_recommendations"]
 MODELS, SCORES, SERVICE_SCORES, RETENTION = (
@@ -61,11 +60,9 @@ def churn_models(context: dg.AssetExecutionContext, warehouse: WarehouseResource
     """Models per segment, trained when there are none or another month's leavers are known; else nothing happens."""
     as_of = warehouse.as_of(dict(context.run.tags))
     day = _as_of_day(as_of, warehouse).date()
-    fitted: list[Fitted] = []
     with psycopg.connect(warehouse.url) as connection:
         begin_run(connection, context.run.run_id)
-        for entity in ENTITIES:
-            fitted.append(fill_models(_reader(connection, entity, as_of), day))
+        fitted = fill_all_models(connection, warehouse.url, context.run.run_id, as_of, day)
     for one in fitted:
         context.log.info(one.said)
     metadata: dict[str, dg.MetadataValue] = {f"{one.entity}s": dg.MetadataValue.md(one.said) for one in fitted}

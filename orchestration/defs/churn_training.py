@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 import pandas as pd
+import psycopg
 
+from orchestration.access.audit import begin_run
 from orchestration.analytics.churn import calibration_table, gain_table, plot_calibration, plot_gain
 from orchestration.analytics.churn_scores.bundles import sha256
 from orchestration.analytics.churn_scores.scoring import RULES_VERSION
@@ -23,7 +25,7 @@ from orchestration.analytics.churn_scores.training import (
     leavers_by_segment,
     train,
 )
-from orchestration.defs.churn_reading import PAST, Reader
+from orchestration.defs.churn_reading import PAST, Reader, read_seeds
 from orchestration.defs.frames import Chart, plain_values
 from orchestration.defs.replacing import replace_rows
 
@@ -35,6 +37,11 @@ FIGURE_COLUMNS = (
     "segment", "period", "metric", "metric_value", "baseline_name", "baseline_value", "lower_95", "upper_95",
     "cases_count", "events_count",
 )  # fmt: skip
+
+
+ENTITIES = ("customer", "service")
+# Fewer feature rows are trained on before a process has begun.
+_ROWS_FOR_PROCESSES = 20_000
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,32 @@ def principal_label(reader: Reader) -> str:
 def trained_from(reader: Reader, day: date) -> date:
     months = int(reader.seeds.parameters["training_months"])
     return (pd.Timestamp(day) - pd.DateOffset(months=months)).date()
+
+
+def fill_all_models(connection: psycopg.Connection, url: str, run_id: str, as_of: datetime, day: date) -> list[Fitted]:
+    """The models of every entity: where there is much to read, one beside the other in processes of their own.
+
+    Args:
+        connection: to the warehouse; not used by the processes, which open theirs.
+        url: the warehouse.
+        run_id: the run that is named in the audit log.
+        as_of: what is known.
+        day: its last local day.
+    """
+    (rows_count,) = connection.execute("select count(*) from core.feature_customer").fetchone() or (0,)
+    if rows_count < _ROWS_FOR_PROCESSES:
+        seeds = read_seeds(connection)
+        return [fill_models(Reader(connection, entity, as_of, seeds), day) for entity in ENTITIES]
+    from joblib import Parallel, delayed  # type: ignore[import-untyped]
+
+    work = (delayed(_fill_models_of)(entity, url, run_id, as_of, day) for entity in ENTITIES)
+    return list(Parallel(n_jobs=len(ENTITIES))(work))
+
+
+def _fill_models_of(entity: str, url: str, run_id: str, as_of: datetime, day: date) -> Fitted:
+    with psycopg.connect(url) as connection:
+        begin_run(connection, run_id)
+        return fill_models(Reader(connection, entity, as_of, read_seeds(connection)), day)
 
 
 def fill_models(reader: Reader, day: date) -> Fitted:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from ingestion.errors import FileRefused
 from ingestion.readers import lines, open_reader
+from ingestion.readers.parquet_reader import float_texts
 
 
 def read_all(path: Path) -> tuple[dict[int, dict], dict[int, str], dict[int, str]]:
@@ -132,6 +134,14 @@ def test_parquet_values_as_text(tmp_path):
     }
     assert json.loads(texts[1])["amount"] == "1.10"
     assert set(rows[2].values()) == {None, "2"}
+
+
+@pytest.mark.parametrize(("kind", "numpy_kind"), [(pl.Float64, np.float64), (pl.Float32, np.float32)])
+@given(st.lists(st.none() | st.floats(width=32) | st.floats().map(lambda x: round(x, 2) if abs(x) < 1e9 else x)))
+def test_floats_as_the_shortest_decimal(kind, numpy_kind, values):
+    column = pl.Series("x", values, pl.Float64).cast(kind)
+    expected = [None if v is None else np.format_float_positional(numpy_kind(v), trim="-") for v in column.to_list()]
+    assert float_texts(column).to_list() == expected
 
 
 def test_no_parquet_file_is_refused(tmp_path):

@@ -10,34 +10,28 @@ with service as not materialized (
     select * from {{ ref('int_features__services') }} where {{ not_settled('as_of_date') }}
 ),
 
--- Every day of a window by its date, so that usage is joined by equality: each day lies in three windows or four.
-window_day as materialized (
-    select span.last_ended_date, span.last_ended_date - day.age as usage_date, day.age, day.age < 30 as is_last_30d
-    from (select distinct last_ended_date from service) as span
-    cross join generate_series(0, 89) as day (age)
-),
-
 used as materialized (
     select
         service.as_of_date,
         service.service_id,
-        sum(day.data_usage_bytes) filter (where window_day.is_last_30d) as data_bytes_30d,
-        sum(day.data_usage_bytes) filter (where not window_day.is_last_30d) as data_bytes_31_90d,
-        sum(day.roaming_data_usage_bytes) filter (where window_day.is_last_30d) as roaming_bytes_30d,
-        sum(day.voice_seconds) filter (where window_day.is_last_30d) as voice_seconds_30d,
-        sum(day.sms_count) filter (where window_day.is_last_30d) as sms_30d,
+        sum(day.data_usage_bytes) filter (where day.usage_date > service.last_ended_date - 30) as data_bytes_30d,
+        sum(day.data_usage_bytes) filter (where day.usage_date <= service.last_ended_date - 30) as data_bytes_31_90d,
+        sum(day.roaming_data_usage_bytes) filter (where day.usage_date > service.last_ended_date - 30) as roaming_bytes_30d,
+        sum(day.voice_seconds) filter (where day.usage_date > service.last_ended_date - 30) as voice_seconds_30d,
+        sum(day.sms_count) filter (where day.usage_date > service.last_ended_date - 30) as sms_30d,
         -- A bit per day: several elements may have served a day, and counting distinct days would sort all of them.
-        bit_or(1 << window_day.age) filter (
-            where window_day.is_last_30d and day.data_usage_bytes + day.voice_seconds + day.sms_count > 0
+        bit_or(1 << (service.last_ended_date - day.usage_date)) filter (
+            where day.usage_date > service.last_ended_date - 30
+                and day.data_usage_bytes + day.voice_seconds + day.sms_count > 0
         )::bit(32) as used_days_30d,
-        bit_or(1::bigint << (window_day.age - 30)) filter (
-            where not window_day.is_last_30d and day.data_usage_bytes + day.voice_seconds + day.sms_count > 0
+        bit_or(1::bigint << (service.last_ended_date - day.usage_date - 30)) filter (
+            where day.usage_date <= service.last_ended_date - 30
+                and day.data_usage_bytes + day.voice_seconds + day.sms_count > 0
         )::bit(64) as used_days_31_90d
     from {{ ref('fct_usage_daily') }} as day
-    inner join window_day on window_day.usage_date = day.usage_date
     inner join service
         on service.service_id = day.service_id
-        and service.last_ended_date = window_day.last_ended_date
+        and day.usage_date between service.last_ended_date - 89 and service.last_ended_date
         and service.activated_date <= day.usage_date
     where {{ not_settled('day.usage_date', days_before=91) }}
     group by service.as_of_date, service.service_id
