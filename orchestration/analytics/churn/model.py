@@ -18,6 +18,7 @@ from orchestration.analytics.churn.encoding import Matrices
 from orchestration.analytics.churn.fitting import Member, Mix, fit_parts
 from orchestration.analytics.churn.labels import Floats, Ints, both_classes, read_label
 from orchestration.analytics.churn.linear import sigmoid
+from orchestration.analytics.threads import threads_worth
 
 INTERVAL_LEVEL = 0.8
 
@@ -78,7 +79,8 @@ class ChurnModel:
         owners = None if groups is None else np.asarray(groups, dtype=object)[rows[kept]]
         columns, dropped = judge_columns(used, owners)
         read = read_columns(columns, used)
-        fitted = fit_parts(columns, read, told, owners, seed)
+        with threads_worth(len(told)):
+            fitted = fit_parts(columns, read, told, owners, seed)
         centre = fitted.whole.encoder.encode(read).linear.mean(axis=0)
         settings = {
             "seed": seed,

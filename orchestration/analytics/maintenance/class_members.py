@@ -12,6 +12,7 @@ import numpy as np
 
 from orchestration.analytics.churn.labels import Floats, Ints
 from orchestration.analytics.maintenance.class_tables import Table, rate_columns
+from orchestration.analytics.threads import threads_worth
 
 MEMBERS = ("boosted trees", "extra trees", "logistic regression")
 # Of wide tables one forest is grown instead of several, for time's sake.
@@ -60,12 +61,8 @@ def _spread(told: Floats, known: Sequence[int], classes: int) -> Floats:
 
 
 def _boosted(columns: Floats, label: Ints, asked: Floats, held: np.ndarray, classes: int, seed: int) -> Floats:
-    """Gradient boosting whose number of rounds is the best of the rows held out, grown anew on all.
-
-    On one thread: on small tables its threads wait for each other, for long where others use the cores, too.
-    """
+    """Gradient boosting whose number of rounds is the best of the rows held out, grown anew on all."""
     from sklearn.ensemble import HistGradientBoostingClassifier
-    from threadpoolctl import threadpool_limits
 
     def grow(rounds: int, part: np.ndarray, number: int) -> HistGradientBoostingClassifier:
         model = HistGradientBoostingClassifier(
@@ -80,7 +77,7 @@ def _boosted(columns: Floats, label: Ints, asked: Floats, held: np.ndarray, clas
 
     rounds, found = 60, np.zeros((len(asked), classes))
     everything = np.ones(len(label), dtype=bool)
-    with threadpool_limits(1):
+    with threads_worth(len(label)):
         if len(np.unique(label[~held])) > 1 and held.any() and np.isin(label[held], label[~held]).any():
             losses = -np.asarray(grow(400, ~held, -1).validation_score_)
             rounds = max(int(np.argmin(losses)), 1)

@@ -6,7 +6,6 @@ Not here: a single model (orchestration.analytics.churn), where rows come from a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 
@@ -129,22 +128,13 @@ def tested_lists(labelled: LabelledElements, tested: OverTime, parameters: Mappi
     return rows.assign(is_listed=crew_ranks(rows) <= parameters["crew_visits_per_week"])
 
 
-def _one_thread() -> AbstractContextManager[object]:
-    """Trees of so few rows grow no faster on several threads, and far slower where others use the cores, too."""
-    from threadpoolctl import threadpool_limits
-
-    limits: AbstractContextManager[object] = threadpool_limits(1)
-    return limits
-
-
 def _test(labelled: LabelledElements, parameters: Mapping[str, float], days: int) -> OverTime:
-    with _one_thread():
-        return evaluate_over_time(
-            labelled.features, labelled.labels[f"fails_{days}d"], labelled.rows["as_of_date"], horizon_days=days,
-            groups=labelled.rows["element_id"], test_dates_count=int(parameters["test_weeks"]),
-            minimum_events=int(parameters["minimum_failures"]), seed=SEED,
-            most_stayers_per_leaver=parameters["most_others_per_failure"],
-        )  # fmt: skip
+    return evaluate_over_time(
+        labelled.features, labelled.labels[f"fails_{days}d"], labelled.rows["as_of_date"], horizon_days=days,
+        groups=labelled.rows["element_id"], test_dates_count=int(parameters["test_weeks"]),
+        minimum_events=int(parameters["minimum_failures"]), seed=SEED,
+        most_stayers_per_leaver=parameters["most_others_per_failure"],
+    )  # fmt: skip
 
 
 def train_failures(
@@ -159,8 +149,7 @@ def train_failures(
         tested: of evaluate_failures: how the candidate did on the weeks held back.
         last: what elements are scored with so far.
     """
-    with _one_thread():
-        found = {days: _train(labelled, parameters, as_of_date, days) for days in HORIZONS}
+    found = {days: _train(labelled, parameters, as_of_date, days) for days in HORIZONS}
     chief = found[PRINCIPAL]
     models = {days: one.model for days, one in found.items() if one.model is not None}
     if chief.model is None:
