@@ -80,7 +80,8 @@ def prepare_sample(settings: Settings, folder: Path) -> dict[str, object]:
         writing.kill()
     manifest = written_sample(folder)
     if writing.returncode or manifest is None:
-        raise WarehouseError(f"{folder}: the sample could not be written: {said.strip()}")
+        reason = (said.strip() or f"exit code {writing.returncode}").splitlines()[-1]
+        raise WarehouseError(f"{folder}: the sample could not be written, mend this and run again: {reason}")
     print(f"  ok   sample and models {'':<14} {time.monotonic() - begun:6.1f} s", file=sys.stderr)
     return manifest
 
