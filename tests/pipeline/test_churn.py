@@ -7,9 +7,10 @@ from datetime import UTC, date
 import psycopg
 import pytest
 
+from orchestration.defs import churn_training
 from orchestration.defs.churn_filling import fill_retention, fill_scores, fill_service_scores
 from orchestration.defs.churn_reading import HORIZONS, Reader, read_seeds
-from orchestration.defs.churn_training import fill_models
+from orchestration.defs.churn_training import fill_all_models, fill_models
 from tests.pipeline.people import People
 from tests.second_road.churn import campaign_counts, left_within, rule_score, service_departures
 from tests.second_road.feature_rows import feature_customer
@@ -88,6 +89,15 @@ def test_campaigns(any_warehouse, any_world):
             assert counts[4 * at : 4 * at + 4] == expected[campaign_id], (campaign_id, days)
     for has_control, reduction, reason in reasons:
         assert has_control or (reduction is None and reason)
+
+
+def test_side_by_side_or_one_after_the_other_is_the_same(built_warehouse, monkeypatch):
+    asked = (built_warehouse.url, "a test", built_warehouse.settings.as_of, LAST_DAY)
+    with psycopg.connect(built_warehouse.url) as connection:
+        alone = fill_all_models(connection, *asked)
+        monkeypatch.setattr(churn_training, "_ROWS_FOR_PROCESSES", 0)
+        assert fill_all_models(connection, *asked) == alone
+    assert [one.entity for one in alone] == ["customer", "service"]
 
 
 def test_a_second_run_changes_nothing(built_warehouse):
