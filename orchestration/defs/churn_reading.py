@@ -5,9 +5,10 @@ Not here: what is computed (orchestration.analytics.churn_scores), what is writt
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
@@ -19,7 +20,7 @@ from orchestration.analytics.churn_scores.features import model_features, segmen
 from orchestration.analytics.churn_scores.rules import rule_scores
 from orchestration.analytics.churn_scores.training import Labelled
 from orchestration.defs.frames import read_frame
-from orchestration.defs.plans import plan_fit
+from orchestration.defs.plans import plan_fits
 
 HORIZONS = (30, 60, 90)
 PAST = "not feature.is_latest and feature.as_of_date >= %(from)s"
@@ -161,12 +162,13 @@ def read_seeds(connection: psycopg.Connection) -> Seeds:
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads what is known of customers or of services (`entity`) at AS_OF."""
+    """Reads what is known of customers or of services (`entity`) at AS_OF; `plan_savings` by instant, where known."""
 
     connection: psycopg.Connection
     entity: str
     as_of: datetime
     seeds: Seeds
+    plan_savings: Mapping[datetime, Mapping[str, Decimal]] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -211,9 +213,11 @@ class Reader:
     def _plan_savings(self, rows: pd.DataFrame) -> pd.Series:
         """Of each row, re-rated by what was known at its instant; null where no month of use was there to rate."""
         found = pd.Series(float("nan"), index=rows.index)
+        unknown = instants_of(rows) - set(self.plan_savings)
+        savings = {**self.plan_savings, **plan_fits(self.connection, unknown)}
         for as_of_at, own in rows.groupby("as_of_at"):
             instant = pd.Timestamp(str(as_of_at)).to_pydatetime()
-            saving = plan_fit(self.connection, instant)
+            saving = savings[instant]
             if self.entity == "service":
                 found[own.index] = own["service_id"].astype(str).map(saving).astype(float)
                 continue
@@ -262,6 +266,11 @@ class Reader:
         """The newest labelled as-of date that any model by then has seen, promoted or not."""
         found = self.connection.execute(_LABELLED_TO.encode(), {"prefix": f"{self.prefix}%", "day": day}).fetchone()
         return found[0] if found else None
+
+
+def instants_of(rows: pd.DataFrame) -> set[datetime]:
+    """The instants that feature rows stand for."""
+    return {pd.Timestamp(at).to_pydatetime() for at in rows["as_of_at"].unique()}
 
 
 def read_value(connection: psycopg.Connection, as_of: datetime, day: date, currency: str) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 
 import pandas as pd
 import psycopg
@@ -19,14 +20,14 @@ from orchestration.analytics.churn_scores.bundles import sha256
 from orchestration.analytics.churn_scores.scoring import RULES_VERSION
 from orchestration.analytics.churn_scores.silences import silence_figures
 from orchestration.analytics.churn_scores.training import (
-    Labelled,
     Trained,
     evaluate,
     leavers_by_segment,
     train,
 )
-from orchestration.defs.churn_reading import PAST, Reader, read_seeds
+from orchestration.defs.churn_reading import PAST, Reader, instants_of, read_seeds
 from orchestration.defs.frames import Chart, plain_values
+from orchestration.defs.plans import plan_fits
 from orchestration.defs.replacing import replace_rows
 
 MODEL_COLUMNS = (
@@ -40,6 +41,8 @@ FIGURE_COLUMNS = (
 
 
 ENTITIES = ("customer", "service")
+# Of each instant what a better plan would save each service in a year.
+Savings = Mapping[datetime, Mapping[str, Decimal]]
 # Fewer feature rows are trained on before a process has begun.
 _ROWS_FOR_PROCESSES = 20_000
 
@@ -52,6 +55,22 @@ class Fitted:
     said: str
     charts: Mapping[str, Chart] = field(default_factory=dict)
     refused: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Work:
+    """Models that are due: `labels` of the rows by the days of silence that count as leaving, and their instants."""
+
+    entity: str
+    as_of: datetime
+    day: date
+    labelled_to: date
+    labels: Mapping[int, pd.Series]
+    instants: frozenset[datetime]
+
+    @property
+    def rows_count(self) -> int:
+        return max(len(own) for own in self.labels.values())
 
 
 def no_model_reasons(reader: Reader, rows: pd.DataFrame) -> dict[str, str]:
@@ -85,24 +104,27 @@ def fill_all_models(connection: psycopg.Connection, url: str, run_id: str, as_of
         as_of: what is known.
         day: its last local day.
     """
-    (rows_count,) = connection.execute("select count(*) from core.feature_customer").fetchone() or (0,)
-    if rows_count < _ROWS_FOR_PROCESSES:
-        seeds = read_seeds(connection)
-        return [fill_models(Reader(connection, entity, as_of, seeds), day) for entity in ENTITIES]
+    seeds = read_seeds(connection)
+    found = [find_work(Reader(connection, entity, as_of, seeds), day) for entity in ENTITIES]
+    # Once for all: customers and services are re-rated at the same instants.
+    due = [one for one in found if isinstance(one, Work)]
+    savings = plan_fits(connection, set().union(*(one.instants for one in due)))
+    if len(due) < len(ENTITIES) or sum(one.rows_count for one in due) < _ROWS_FOR_PROCESSES:
+        return [fill_models(connection, one, savings) for one in found]
     from joblib import Parallel, delayed  # type: ignore[import-untyped]
 
-    work = (delayed(_fill_models_of)(entity, url, run_id, as_of, day) for entity in ENTITIES)
-    return list(Parallel(n_jobs=len(ENTITIES))(work))
+    jobs = (delayed(_fill_models_by)(url, run_id, one, savings) for one in found)
+    return list(Parallel(n_jobs=len(ENTITIES))(jobs))
 
 
-def _fill_models_of(entity: str, url: str, run_id: str, as_of: datetime, day: date) -> Fitted:
+def _fill_models_by(url: str, run_id: str, work: Work | Fitted, savings: Savings) -> Fitted:
     with psycopg.connect(url) as connection:
         begin_run(connection, run_id)
-        return fill_models(Reader(connection, entity, as_of, read_seeds(connection)), day)
+        return fill_models(connection, work, savings)
 
 
-def fill_models(reader: Reader, day: date) -> Fitted:
-    """Trains the entity's models if another month of leavers is known since; writes them and their evaluations."""
+def find_work(reader: Reader, day: date) -> Work | Fitted:
+    """What to train on, if another month of leavers is known since the last models; else why there is nothing to do."""
     light = reader.rows(PAST, {"from": trained_from(reader, day)}, is_light=True)
     known = light[reader.labels(light)[principal_label(reader)].notna()]
     reasons = no_model_reasons(reader, light)
@@ -110,24 +132,32 @@ def fill_models(reader: Reader, day: date) -> Fitted:
     if not segments - set(reasons):
         few = "; ".join(f"{name}: {why}" for name, why in sorted(reasons.items()))
         return Fitted(reader.entity, f"The rules decide. {few or 'No as-of date has passed yet.'}")
+    months, dates = int(reader.seeds.parameters["test_months"]), known["as_of_date"].nunique()
+    if dates <= months:
+        return Fitted(reader.entity, f"The rules decide. Leavers are known of {dates} as-of dates, and a model is tried"
+                      f" on the last {months}: more are needed.")  # fmt: skip
     labelled_to = max(known["as_of_date"])
     seen = reader.labelled_to(day)
     if seen is not None and seen >= labelled_to:
         return Fitted(reader.entity, f"Models have seen the leavers of {seen}, the newest that are known.")
     labels = {days: reader.labels(light, silent_days=days)[principal_label(reader)] for days in reader.seeds.silences}
-    return _fit(reader, reader.labelled(trained_from(reader, day)), labels, day, labelled_to)
+    return Work(reader.entity, reader.as_of, day, labelled_to, labels, frozenset(instants_of(light)))
 
 
-def _fit(reader: Reader, rows: Labelled, labels: Mapping[int, pd.Series], day: date, labelled_to: date) -> Fitted:
-    """`labels` are the rows', by the days of silence that count as leaving."""
+def fill_models(connection: psycopg.Connection, work: Work | Fitted, savings: Savings) -> Fitted:
+    """Trains the entity's models if that is the work; writes them and their evaluations."""
+    if isinstance(work, Fitted):
+        return work
+    reader = Reader(connection, work.entity, work.as_of, read_seeds(connection), savings)
+    rows = reader.labelled(trained_from(reader, work.day))
     parameters = reader.seeds.parameters
     principal = int(parameters["principal_horizon_days"])
     tested = evaluate(rows, parameters, principal)
-    last = reader.bundles(day)
-    found = train(rows, parameters, day, tested, last)
-    versions = {one.segment: _store(reader, one, day, labelled_to) for one in found if one.bundle}
-    silences = silence_figures(tested.tested, labels, reader.seeds.silent_days)
-    _store_evaluations(reader, pd.concat([tested.evaluations, silences], ignore_index=True), versions, day)
+    last = reader.bundles(work.day)
+    found = train(rows, parameters, work.day, tested, last)
+    versions = {one.segment: _store(reader, one, work.day, work.labelled_to) for one in found if one.bundle}
+    silences = silence_figures(tested.tested, work.labels, reader.seeds.silent_days)
+    _store_evaluations(reader, pd.concat([tested.evaluations, silences], ignore_index=True), versions, work.day)
     lines = [
         f"- {one.segment}: {versions.get(one.segment, 'rules')}"
         f"{'' if one.is_promoted or not one.bundle else ' (did not take over)'}: {one.reason}"

@@ -1,30 +1,24 @@
 """What plan advice stands on, read from core and reference as they are at AS_OF.
 
-Not here: the advice (orchestration.analytics.plan_advice), the asset (plans).
+Not here: use of the tested periods (plan_use), the advice (orchestration.analytics.plan_advice), the asset (plans).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
-from io import BytesIO
 
-import numpy as np
-import numpy.typing as npt
-import polars as pl
 import psycopg
 from psycopg.rows import dict_row
 
 from orchestration.analytics.plan_advice.everybody import Subjects
-from orchestration.analytics.plan_advice.pricing import Records, tested_periods
 from orchestration.analytics.plan_advice.quality import Line, SpeedTest
 from orchestration.analytics.plan_advice.subjects import Address, Parameters, Plan, Service
-from orchestration.analytics.rating import INCOMING, ROAMING, TariffError, tariff_from
+from orchestration.analytics.rating import TariffError, tariff_from
 from orchestration.defs.rating_inputs import UNKNOWN_ID, discount_of
 
-_LONG_AGO = date(1, 1, 1)
 _AT = "valid_from <= %(as_of)s and {0}.valid_to > %(as_of)s"
 # The price list as it is at AS_OF; JSON as text, so that its numbers stay exact.
 _PLANS = f"""
@@ -76,41 +70,6 @@ _OFFERS = """
     from core.dim_serviceable_location
     where available_from <= %(as_of)s and coalesce(available_to >= %(as_of)s, true)
     group by 1, 2, 3"""
-_USAGE_DAYS = "select provider_id::text, min(usage_date), max(usage_date) from core.fct_usage_daily group by 1"
-_CELLS = """
-    drop table if exists tested_use;
-    create temporary table tested_use (
-        service integer, period integer, service_id uuid, first_day date, end_day date, time_zone text,
-        by_record boolean[]
-    ) on commit drop"""
-_TIME_ZONE = "select provider_id::text, time_zone from core.dim_provider"
-# Kinds in the order of the rating's KINDS. Sums where no rule looks at single records, else the records.
-_USE = f"""
-    with event as materialized (
-        select service_id, usage_timestamp, (usage_timestamp at time zone time_zone)::date as day,
-            case usage_type when 'data' then 0 when 'voice' then 1 else 2 end as kind,
-            coalesce(direction = 'in', false)::integer * {INCOMING} + is_roaming::integer * {ROAMING} as flags,
-            case usage_type when 'data' then data_usage_bytes when 'voice' then voice_seconds else sms_count end
-                as quantity
-        from core.fct_usage_event
-        where usage_timestamp >= %(from)s::date - 1 and usage_timestamp < %(to)s::date + 2
-    ),
-
-    use as (
-        select tested.service, tested.period, event.kind, event.flags, event.quantity, event.usage_timestamp,
-            tested.time_zone, tested.by_record[event.kind + 1] as by_record
-        from event
-        inner join tested_use as tested
-            on tested.service_id = event.service_id and tested.first_day <= event.day and event.day < tested.end_day
-    )
-
-    select service, period, kind, flags, quantity,
-        extract(epoch from usage_timestamp at time zone time_zone)::bigint as start, 1 as records
-    from use where by_record
-    union all
-    select service, period, kind, flags, sum(quantity)::bigint, 0, count(*) from use where not by_record
-    group by 1, 2, 3, 4
-    order by 1, 2, 3, 4, 6, 5"""
 _TESTS = """
     select service_id::text, speed_test_download_mbps, advertised_download_mbps
     from core.fct_service_quality
@@ -181,41 +140,6 @@ def _service(
         discount=discount_of(row["discount_type"], row["discount_value"], row["discount_end"]),  # type: ignore[arg-type]
         address=Address(row["place"], offers.get((row["provider_id"], row["location_id"]))),  # type: ignore[arg-type]
     )
-
-
-def read_records(connection: psycopg.Connection, subjects: Subjects) -> tuple[Records, npt.NDArray[np.bool_]]:
-    """(use in the tested periods, services x periods that count: in force and with usage data all through)."""
-    count = subjects.parameters.tested_periods
-    zones: dict[str, str | None] = dict(connection.execute(_TIME_ZONE).fetchall())
-    seen = {provider_id: days for provider_id, *days in connection.execute(_USAGE_DAYS)}
-    is_tested = np.zeros((len(subjects.services), count), dtype=np.bool_)
-    needs = subjects.record_needs().tolist()
-    days: list[date] = []
-    connection.execute(_CELLS)
-    with connection.cursor() as cursor, cursor.copy("copy tested_use from stdin") as copy:
-        for index, service in enumerate(subjects.services):
-            first_seen, last_seen = seen.get(service.provider_id, (date.max, _LONG_AGO))
-            zone = zones.get(service.provider_id) or "UTC"
-            for place, period in enumerate(tested_periods(service, count)):
-                begins, ends = period.first_day, period.end_day
-                if max(first_seen, service.activated_day) <= begins and ends <= last_seen + timedelta(days=1):
-                    is_tested[index, place] = True
-                    days += [begins, ends]
-                    copy.write_row([index, place, service.service_id, begins, ends, zone, needs[index]])
-    connection.execute("analyze tested_use")
-    if not days:
-        return Records(*(np.zeros(0, dtype=np.int64) for _ in range(7))), is_tested
-    frame = _copied(connection, _USE, {"from": min(days), "to": max(days)})
-    return Records(*(column.to_numpy() for column in frame.iter_columns())), is_tested
-
-
-def _copied(connection: psycopg.Connection, query: str, values: Mapping[str, object]) -> pl.DataFrame:
-    """The rows of a query whose columns are whole numbers; COPY is ten times as fast as fetching them."""
-    names = ("service", "period", "kind", "flags", "quantity", "start", "records")
-    asked = f"copy ({query}) to stdout (format csv)".encode()
-    with connection.cursor() as cursor, cursor.copy(asked, values) as copy:
-        text = b"".join(bytes(part) for part in copy)
-    return pl.read_csv(BytesIO(text), has_header=False, new_columns=names, schema_overrides=[pl.Int64] * len(names))
 
 
 def read_lines(

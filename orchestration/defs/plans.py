@@ -5,6 +5,7 @@ sources of schema analytics).
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -16,7 +17,8 @@ from orchestration.access.audit import begin_run, record_run
 from orchestration.analytics.plan_advice.everybody import advise_all
 from orchestration.analytics.plan_advice.hindsight import MODEL_NAME, Hindsight
 from orchestration.analytics.plan_advice.rows import COLUMNS, MODEL_VERSION, values_of
-from orchestration.defs.plan_inputs import count_in_force, read_lines, read_records, read_subjects
+from orchestration.defs.plan_inputs import count_in_force, read_lines, read_subjects
+from orchestration.defs.plan_use import UseReader
 from orchestration.defs.replacing import replace_rows
 from orchestration.defs.resources import WarehouseResource
 
@@ -56,7 +58,7 @@ def fill_plan_recommendations(connection: psycopg.Connection, as_of: datetime, t
     """Computes AS_OF's rows anew; returns how many there are of each kind and action, and how many were written."""
     as_of_date = as_of.astimezone(ZoneInfo(time_zone)).date()
     subjects = read_subjects(connection, as_of)
-    records, is_tested = read_records(connection, subjects)
+    records, is_tested = UseReader(connection).records(subjects)
     advised = advise_all(subjects, records, is_tested, read_lines(connection, subjects, as_of, as_of_date))
     advice = advised.rows
     rows = [[*values_of(one), as_of_date, as_of, MODEL_VERSION] for one in advice]
@@ -79,20 +81,23 @@ def fill_plan_recommendations(connection: psycopg.Connection, as_of: datetime, t
     }
 
 
-def plan_fit(connection: psycopg.Connection, as_of: datetime) -> dict[str, Decimal]:
-    """Of each service with a month of use what a better plan would save it in a year (0: none would), by as_of.
+def plan_fits(connection: psycopg.Connection, instants: Iterable[datetime]) -> dict[datetime, dict[str, Decimal]]:
+    """At each instant, of each service with a month of use, what a better plan would save it in a year (0: none would).
 
-    For models: it reads no use, version or price from as_of on. What the table holds for that instant is taken from it.
+    For models: it reads no use, version or price from the instant on. What the table holds for one is taken from it.
     """
-    kept = connection.execute(_KEPT.encode(), [as_of]).fetchall()
     (first_used,) = connection.execute("select min(usage_date) from core.fct_usage_daily").fetchone() or (None,)
-    if kept or first_used is None or as_of.date() <= first_used:
-        return {service_id: saving for service_id, saving, tested in kept if tested}
-    subjects = read_subjects(connection, as_of)
-    rows = advise_all(subjects, *read_records(connection, subjects), {}).rows
-    return {
-        row.service_id: row.expected_savings for row in rows if row.advice_kind == "saving" and row.tested_periods_count
-    }
+    use, found = UseReader(connection), dict[datetime, dict[str, Decimal]]()
+    for instant in sorted(instants):
+        kept = connection.execute(_KEPT.encode(), [instant]).fetchall()
+        if kept or first_used is None or instant.date() <= first_used:
+            found[instant] = {service_id: saving for service_id, saving, tested in kept if tested}
+            continue
+        subjects = read_subjects(connection, instant)
+        rows = advise_all(subjects, *use.records(subjects), {}).rows
+        found[instant] = {row.service_id: row.expected_savings for row in rows
+                          if row.advice_kind == "saving" and row.tested_periods_count}  # fmt: skip
+    return found
 
 
 def _write_evaluations(connection: psycopg.Connection, hindsight: Hindsight, as_of_date: date) -> None:

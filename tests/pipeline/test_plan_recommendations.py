@@ -195,11 +195,20 @@ def test_the_fit_of_plans_for_models_is_the_tables(built_warehouse):
             "select service_id::text, expected_savings from analytics.plan_recommendations"
             " where advice_kind = 'saving' and tested_periods_count > 0"
         ).fetchall()
-        as_of = built_warehouse.settings.as_of
+        as_of, long_ago = built_warehouse.settings.as_of, built_warehouse.settings.as_of - timedelta(days=3650)
         assert len(rows) > 0
-        assert plans_asset.plan_fit(connection, as_of) == dict(rows)
+        assert plans_asset.plan_fits(connection, [as_of]) == {as_of: dict(rows)}
         # The table's rows gone, they are computed.
         connection.execute("delete from analytics.plan_recommendations")
-        assert plans_asset.plan_fit(connection, as_of) == dict(rows)
-        assert plans_asset.plan_fit(connection, as_of - timedelta(days=3650)) == {}
+        assert plans_asset.plan_fits(connection, [as_of, long_ago]) == {long_ago: {}, as_of: dict(rows)}
+        connection.rollback()
+
+
+def test_use_read_for_one_instant_serves_the_next(built_warehouse):
+    with psycopg.connect(built_warehouse.url) as connection:
+        connection.execute("delete from analytics.plan_recommendations")
+        instants = [built_warehouse.settings.as_of - timedelta(days=days) for days in (60, 30, 0)]
+        together = plans_asset.plan_fits(connection, instants)
+        assert together == {instant: plans_asset.plan_fits(connection, [instant])[instant] for instant in instants}
+        assert len([instant for instant, own in together.items() if own]) > 1
         connection.rollback()

@@ -45,7 +45,8 @@ def silence_figures(tested: pd.DataFrame, labels: Mapping[int, pd.Series], train
                  None, cases, events)
                 for name, value in found.items()
             ]  # fmt: skip
-    return pd.DataFrame(rows, columns=COLUMNS)
+    # No interval is told; as floats, the nulls go under other figures without changing their type.
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"lower_95": float, "upper_95": float})
 
 
 def _figures(label: pd.Series, probability: pd.Series) -> dict[str, float]:

@@ -71,13 +71,6 @@ def leavers_by_segment(label: pd.Series, segment: pd.Series) -> dict[str, int]:
     return {str(name): int(count) for name, count in label.groupby(segment).sum().items()}
 
 
-def is_learnable(rows: Labelled, parameters: Mapping[str, float]) -> bool:
-    """Whether any segment has the leavers that a model needs."""
-    label = rows.labels[f"left_{int(parameters['principal_horizon_days'])}d"]
-    counts = leavers_by_segment(label, rows.segment)
-    return max(counts.values(), default=0) >= parameters["minimum_leavers"]
-
-
 def profit_parameters(parameters: Mapping[str, float]) -> ProfitParameters:
     """Those of seed churn_parameters."""
     return ProfitParameters(
