@@ -1,6 +1,9 @@
 """The benchmark runs: small versions of its parts, and the page it writes. The kill part in small is in test_kill."""
 
-from benchmarks import loader, report, sample, usage_files, warehouse
+import pandas as pd
+import pytest
+
+from benchmarks import churn_truth, loader, report, sample, usage_files, warehouse
 
 
 def test_the_loader_part_in_small(tmp_path, monkeypatch):
@@ -36,3 +39,33 @@ def test_the_sample_part_in_small(tmp_path):
     assert found.disk_mib > 0.1
     assert not (tmp_path / "sample").exists()
     assert f"| {found.rows['usage_records']:,} |" in sample.as_table(found, 30)
+
+
+def test_churn_by_cause_of_truth():
+    """Twenty customers with two services each or one; of the three leavers one is not in truth, one stayer is."""
+    at = pd.Timestamp("2026-06-01", tz="America/Chicago")
+    names = [f"customer {number}" for number in range(20)]
+    tested = pd.DataFrame({
+        "group": names, "as_of_at": at, "label": [1.0] * 3 + [0.0] * 17, "services_in_force": [1] * 4 + [2] * 16,
+        "probability": [0.9, 0.8, 0.1] + [0.2] * 17, "rule_score": 0.5,
+    })  # fmt: skip
+    ends = [("customer 0", "2026-06-10T00:00:00Z", "port_out", "fault"),
+            ("customer 0", "2026-06-12T00:00:00Z", "moved", "moved"),
+            ("customer 1", "2026-07-01T04:00:00Z", "voluntary", "price"),
+            ("customer 2", "2026-07-01T06:00:00Z", "voluntary", "price"),
+            ("customer 3", "2026-06-02T00:00:00Z", "voluntary", "none"),
+            ("customer 4", "2026-06-02T00:00:00Z", "voluntary", "none")]  # fmt: skip
+    columns = ["customer_id", "deactivated_at", "deactivation_reason", "cause"]
+    found = churn_truth.compare(tested, pd.DataFrame(ends, columns=columns))
+    assert (found["labelled"], found["found"], found["stayers"], found["missed"]) == (3, 2, 1, 1)
+    assert {name: one["leavers"] for name, one in found["causes"].items()} == {
+        "all": 3, "fault": 1, "price": 1, churn_truth.UNKNOWN: 1,
+    }  # fmt: skip
+    assert found["causes"]["fault"]["model_top"] == 1
+    assert found["causes"][churn_truth.UNKNOWN]["model_auc"] == 0
+    assert found["causes"]["all"]["model_top"] == pytest.approx(2 / 3)
+    assert found["causes"]["all"]["rule_top"] == pytest.approx(0.1)
+    assert found["causes"]["all"]["rule_auc"] == pytest.approx(0.5)
+    both = churn_truth.pooled({3: found, 4: found})
+    assert both["all"] == pytest.approx(found["causes"]["all"] | {"leavers": 6})
+    assert "of 6 customers labelled as leavers truth has 4; of 2 rows" in churn_truth.lines({3: found, 4: found})
