@@ -23,10 +23,14 @@ from orchestration.warehouse.settings import Settings, read_settings
 from orchestration.windows import WINDOWED_FACTS
 from tests.pipeline.browsing import open_browser
 from tests.pipeline.desks import run_desk
-from tests.pipeline.packages import FILING_CONNECTION, PROVIDERS
+from tests.pipeline.packages import ERROR, FILING_CONNECTION, PROVIDERS, WARNING, register
 from tests.pipeline.people import People
 from tests.second_road.world import World, read_world
 
+EVERY_PACKAGE = (
+    "select md5(string_agg(to_jsonb(p)::text, '' order by package_id)),"
+    " (select count(*) from regulatory.acknowledgements) from regulatory.packages p"
+)
 UNTIL = date(2026, 9, 30)
 FIRST_SAMPLE = (1, 150, UNTIL)
 # Seed, customers and last day: a clock is put forward within the second sample's months, and back within the third's.
@@ -197,3 +201,53 @@ def desk(make_database, postgres_server, tmp_path_factory):
     with run_desk(url, postgres_server.url("dagster"), tmp_path_factory.mktemp("desk"), people) as running:
         yield running
     people.leave()
+
+
+@pytest.fixture(scope="module")
+def packages(desk):
+    """One to look at, one of another provider, one with an error."""
+    with psycopg.connect(desk.url, autocommit=True) as pipeline:
+        return [
+            register(pipeline, desk.exports, 1, (WARNING,)),
+            register(pipeline, desk.exports, 1, (), PROVIDERS[1], rows=120),
+            register(pipeline, desk.exports, 1, (ERROR,), period_end="2025-12-31"),
+        ]
+
+
+@pytest.fixture
+def fresh(desk):
+    """Makes a package of a period that no other test has."""
+    (taken,) = desk.ask("select count(*) from regulatory.packages")[0]
+
+    def make(number: int = 1, findings: tuple = (), **options):
+        with psycopg.connect(desk.url, autocommit=True) as pipeline:
+            return register(pipeline, desk.exports, number, findings, period_end=f"{2030 + taken}-06-30", **options)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def ann(desk):
+    return desk.client("Ann")
+
+
+@pytest.fixture(scope="module")
+def bob(desk):
+    return desk.client("Bob")
+
+
+@pytest.fixture
+def refusing(desk, packages):
+    """Sends what shall be refused: with this status, one line in the log, and nothing changed."""
+
+    def check(status: int, reason: str, act) -> None:
+        before, logged = desk.ask(EVERY_PACKAGE), len(desk.events())
+        answer = act()
+        assert answer.status == status, answer.text[:500]
+        assert desk.ask(EVERY_PACKAGE) == before
+        lines = desk.events()[logged:]
+        assert [(line["status"], reason in line["reason"]) for line in lines] == [(status, True)], lines
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+        assert "root:" not in answer.text
+
+    return check

@@ -146,3 +146,7 @@ def run_desk(url: str, storage_url: str, folder: Path, people: People, *argument
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=60)
+
+
+def page(package) -> str:
+    return f"/packages/{package.package_id}"
