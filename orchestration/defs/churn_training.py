@@ -74,15 +74,17 @@ class Work:
 
 
 def no_model_reasons(reader: Reader, rows: pd.DataFrame) -> dict[str, str]:
-    """Per segment with too few leavers why it has no model."""
-    minimum = int(reader.seeds.parameters["minimum_leavers"])
-    label = reader.labels(rows)[principal_label(reader)]
+    """Per segment why it has no model: too few leavers, or too few months to try one on."""
+    parameters, label = reader.seeds.parameters, reader.labels(rows)[principal_label(reader)]
+    minimum, months = int(parameters["minimum_leavers"]), int(parameters["test_months"])
     counts = leavers_by_segment(label, reader.segments(rows))
-    return {
-        segment: f"{count} leavers are known, a model needs {minimum}"
-        for segment, count in counts.items()
-        if count < minimum
-    }
+    few = {segment: f"{count} leavers are known, a model needs {minimum}"
+           for segment, count in counts.items() if count < minimum}  # fmt: skip
+    dates = rows.loc[label.notna(), "as_of_date"].nunique()
+    if dates > months:
+        return few
+    said = f"leavers are known of {dates} as-of dates, a model that is tried on the last {months} needs more"
+    return dict.fromkeys(counts, said) | few
 
 
 def principal_label(reader: Reader) -> str:
@@ -132,10 +134,6 @@ def find_work(reader: Reader, day: date) -> Work | Fitted:
     if not segments - set(reasons):
         few = "; ".join(f"{name}: {why}" for name, why in sorted(reasons.items()))
         return Fitted(reader.entity, f"The rules decide. {few or 'No as-of date has passed yet.'}")
-    months, dates = int(reader.seeds.parameters["test_months"]), known["as_of_date"].nunique()
-    if dates <= months:
-        return Fitted(reader.entity, f"The rules decide. Leavers are known of {dates} as-of dates, and a model is tried"
-                      f" on the last {months}: more are needed.")  # fmt: skip
     labelled_to = max(known["as_of_date"])
     seen = reader.labelled_to(day)
     if seen is not None and seen >= labelled_to:

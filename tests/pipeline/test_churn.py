@@ -127,7 +127,7 @@ def test_side_by_side_or_one_after_the_other_is_the_same(any_warehouse, built_wa
         planted = [service_id for (service_id,) in connection.execute(_PLANT)]
         connection.execute(parameter, [8, "minimum_leavers"])
         few = fill_all_models(connection, *asked)
-        assert all("more are needed" in one.said for one in few)
+        assert all("needs more" in one.said for one in few)
         connection.execute(parameter, [1, "test_months"])
         connection.commit()
         try:
