@@ -10,33 +10,6 @@ with service as not materialized (
     select * from {{ ref('int_features__services') }} where {{ not_settled('as_of_date') }}
 ),
 
-used as materialized (
-    select
-        service.as_of_date,
-        service.service_id,
-        sum(day.data_usage_bytes) filter (where day.usage_date > service.last_ended_date - 30) as data_bytes_30d,
-        sum(day.data_usage_bytes) filter (where day.usage_date <= service.last_ended_date - 30) as data_bytes_31_90d,
-        sum(day.roaming_data_usage_bytes) filter (where day.usage_date > service.last_ended_date - 30) as roaming_bytes_30d,
-        sum(day.voice_seconds) filter (where day.usage_date > service.last_ended_date - 30) as voice_seconds_30d,
-        sum(day.sms_count) filter (where day.usage_date > service.last_ended_date - 30) as sms_30d,
-        -- A bit per day: several elements may have served a day, and counting distinct days would sort all of them.
-        bit_or(1 << (service.last_ended_date - day.usage_date)) filter (
-            where day.usage_date > service.last_ended_date - 30
-                and day.data_usage_bytes + day.voice_seconds + day.sms_count > 0
-        )::bit(32) as used_days_30d,
-        bit_or(1::bigint << (service.last_ended_date - day.usage_date - 30)) filter (
-            where day.usage_date <= service.last_ended_date - 30
-                and day.data_usage_bytes + day.voice_seconds + day.sms_count > 0
-        )::bit(64) as used_days_31_90d
-    from {{ ref('fct_usage_daily') }} as day
-    inner join service
-        on service.service_id = day.service_id
-        and day.usage_date between service.last_ended_date - 89 and service.last_ended_date
-        and service.activated_date <= day.usage_date
-    where {{ not_settled('day.usage_date', days_before=91) }}
-    group by service.as_of_date, service.service_id
-),
-
 covered as (
     select
         span.provider_id, span.last_ended_date,
@@ -50,7 +23,7 @@ covered as (
 
 observed as (
     select
-        service.as_of_date, service.service_id,
+        service.as_of_date, service.service_id, service.last_ended_date, service.activated_date,
         greatest(
             least(service.last_ended_date, covered.last_date)
             - greatest(service.last_ended_date - 29, service.activated_date, covered.first_date) + 1, 0
@@ -64,6 +37,8 @@ observed as (
         on covered.provider_id = service.provider_id and covered.last_ended_date = service.last_ended_date
 )
 
+-- By service and range of days, so that the index finds them: a join of all days with all dates visits each day as often
+-- as there are dates.
 select
     observed.as_of_date,
     observed.service_id,
@@ -77,4 +52,24 @@ select
     greatest(observed.observed_days_30d - coalesce(bit_count(used.used_days_30d), 0), 0) as zero_usage_days_30d,
     greatest(observed.observed_days_31_90d - coalesce(bit_count(used.used_days_31_90d), 0), 0) as zero_usage_days_31_90d
 from observed
-left join used on used.as_of_date = observed.as_of_date and used.service_id = observed.service_id
+cross join lateral (
+    select
+        sum(day.data_usage_bytes) filter (where day.usage_date > observed.last_ended_date - 30) as data_bytes_30d,
+        sum(day.data_usage_bytes) filter (where day.usage_date <= observed.last_ended_date - 30) as data_bytes_31_90d,
+        sum(day.roaming_data_usage_bytes) filter (where day.usage_date > observed.last_ended_date - 30) as roaming_bytes_30d,
+        sum(day.voice_seconds) filter (where day.usage_date > observed.last_ended_date - 30) as voice_seconds_30d,
+        sum(day.sms_count) filter (where day.usage_date > observed.last_ended_date - 30) as sms_30d,
+        -- A bit per day: several elements may have served a day, and counting distinct days would sort all of them.
+        bit_or(1 << (observed.last_ended_date - day.usage_date)) filter (
+            where day.usage_date > observed.last_ended_date - 30
+                and day.data_usage_bytes + day.voice_seconds + day.sms_count > 0
+        )::bit(32) as used_days_30d,
+        bit_or(1::bigint << (observed.last_ended_date - day.usage_date - 30)) filter (
+            where day.usage_date <= observed.last_ended_date - 30
+                and day.data_usage_bytes + day.voice_seconds + day.sms_count > 0
+        )::bit(64) as used_days_31_90d
+    from {{ ref('fct_usage_daily') }} as day
+    where day.service_id = observed.service_id
+        and day.usage_date between observed.last_ended_date - 89 and observed.last_ended_date
+        and observed.activated_date <= day.usage_date
+) as used
