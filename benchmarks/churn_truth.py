@@ -137,7 +137,7 @@ def lines(found: Mapping[int, Truth]) -> str:
     said = (
         f"The same scores beside the sample's truth folder, seeds {seeds}, on which nothing was tuned: of {labelled:,}"
         f" customers labelled as leavers truth has {agreed:,}; of {stayers:,} rows labelled as staying with a single"
-        f" service it says of {missed:,} that this service was left (who takes one again soon is no leaver). `none` left"
-        " without a cause that a feed could show."
+        f" service it says of {missed:,} that this service was left (who takes one again soon is no leaver). `none`"
+        " left without a cause that a feed could show."
     )
     return f"{said}\n\n{report.table(head, rows)}"
