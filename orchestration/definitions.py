@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from orchestration.apart import let_steps_work_apart
 from orchestration.defs.dbt import Translator, build_dbt_assets, parsed_project
 from orchestration.defs.freshness import build_freshness_job, build_hourly_schedule, build_overdue_checks, published_on
 from orchestration.defs.guards import guards
@@ -27,6 +28,7 @@ def build_defs(
     overrides: Mapping[str, str] | None = None, loggers: Mapping[str, dg.LoggerDefinition] | None = None
 ) -> dg.Definitions:
     """All definitions; `overrides` are settings that win over the environment."""
+    let_steps_work_apart()
     warehouse = WarehouseResource(overrides=dict(overrides or {}))
     dbt_models = build_dbt_assets(parsed_project(warehouse), Translator())
     base = dg.Definitions(

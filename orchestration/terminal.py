@@ -20,7 +20,7 @@ class TerminalHandler(logging.Handler):
         super().__init__(logging.DEBUG)
         # A copy: Dagster points the descriptor itself at a file while a step runs.
         self._stream = os.fdopen(os.dup(sys.stderr.fileno()), "w")
-        self._detail = ""
+        self._detail: dict[str, str] = {}
         self.seconds: dict[str, float] = {}
         self._started: dict[str, float] = {}
         self._dbt: dict[str, set[dg.AssetKey]] = {}
@@ -53,16 +53,16 @@ class TerminalHandler(logging.Handler):
             note = "".join(
                 f", {count:,} {what}" for count, what in ((bad, "quarantined"), (twice, "duplicate")) if count
             )
-            self._detail = f"{loaded:,} rows{note}" if metadata["files_loaded"].value else "nothing new"
+            self._detail[step] = f"{loaded:,} rows{note}" if metadata["files_loaded"].value else "nothing new"
         elif "rows" in metadata:
-            self._detail = f"{metadata['rows'].value:,} rows"
+            self._detail[step] = f"{metadata['rows'].value:,} rows"
 
     def _finished(self, event: dg.DagsterEvent, step: str, is_success: bool) -> None:
         seconds = time.monotonic() - self._started.pop(f"{event.job_name} {step}", time.monotonic())
         if not event.job_name.startswith("stage_"):
             self.seconds[step] = seconds
             return
-        detail, self._detail = self._detail, ""
+        detail = self._detail.pop(step, "")
         if step == "dbt_models":
             step, detail = (
                 f"dbt {event.job_name.removeprefix('stage_')}",

@@ -11,9 +11,10 @@ import pandas as pd
 import psycopg
 
 from orchestration.access.audit import begin_run
+from orchestration.apart import APART
 from orchestration.defs.churn_filling import fill_retention, fill_scores, fill_service_scores
 from orchestration.defs.churn_reading import Reader, read_seeds
-from orchestration.defs.churn_training import fill_all_models
+from orchestration.defs.churn_training import fit_apart
 from orchestration.defs.frames import picture
 from orchestration.defs.resources import WarehouseResource
 
@@ -55,14 +56,13 @@ def _reader(connection: psycopg.Connection, entity: str, as_of: datetime) -> Rea
             _PROMOTED, asset=MODELS, description="No new model was worse than the last one on the same months."
         )
     ],
+    op_tags=APART,
 )
 def churn_models(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
     """Models per segment, trained when there are none or another month's leavers are known; else nothing happens."""
     as_of = warehouse.as_of(dict(context.run.tags))
     day = _as_of_day(as_of, warehouse).date()
-    with psycopg.connect(warehouse.url) as connection:
-        begin_run(connection, context.run.run_id)
-        fitted = fill_all_models(connection, warehouse.url, context.run.run_id, as_of, day)
+    fitted = fit_apart(warehouse.url, context.run.run_id, as_of, day)
     for one in fitted:
         context.log.info(one.said)
     metadata: dict[str, dg.MetadataValue] = {f"{one.entity}s": dg.MetadataValue.md(one.said) for one in fitted}

@@ -25,6 +25,7 @@ from orchestration.analytics.churn_scores.training import (
     leavers_by_segment,
     train,
 )
+from orchestration.apart import in_own_process
 from orchestration.defs.churn_reading import PAST, Reader, instants_of, read_seeds
 from orchestration.defs.frames import Chart, plain_values
 from orchestration.defs.plans import plan_fits
@@ -94,6 +95,20 @@ def principal_label(reader: Reader) -> str:
 def trained_from(reader: Reader, day: date) -> date:
     months = int(reader.seeds.parameters["training_months"])
     return (pd.Timestamp(day) - pd.DateOffset(months=months)).date()
+
+
+def fit_apart(url: str, run_id: str, as_of: datetime, day: date) -> list[Fitted]:
+    """`fill_all_models`, in a process of its own where there is much to read."""
+    with psycopg.connect(url) as connection:
+        (rows_count,) = connection.execute("select count(*) from core.feature_service").fetchone() or (0,)
+    asked = (url, run_id, as_of, day)
+    return _fill_all(*asked) if rows_count < _ROWS_FOR_PROCESSES else in_own_process(_fill_all)(*asked)
+
+
+def _fill_all(url: str, run_id: str, as_of: datetime, day: date) -> list[Fitted]:
+    with psycopg.connect(url) as connection:
+        begin_run(connection, run_id)
+        return fill_all_models(connection, url, run_id, as_of, day)
 
 
 def fill_all_models(connection: psycopg.Connection, url: str, run_id: str, as_of: datetime, day: date) -> list[Fitted]:

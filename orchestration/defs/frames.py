@@ -74,7 +74,7 @@ def plain_values(frame: pd.DataFrame, columns: Sequence[str]) -> list[list[objec
     parts: list[list[object]] = []
     for name in columns:
         values = frame[name]
-        if values.map(lambda value: isinstance(value, list | dict)).any():
+        if any(isinstance(value, list | dict) for value in values):
             parts.append([json.dumps(value, allow_nan=False) for value in values])
             continue
         is_count = name.endswith(COUNT_ENDINGS)

@@ -15,12 +15,10 @@ from expectations.data_docs import FOLDER_NAME, page_of
 from expectations.results import CheckResult, last_results
 from expectations.runner import run_suite
 from expectations.suites import Expectation, Suite, expectations, suites
+from orchestration.apart import LAST
 from orchestration.defs.ingest import feed_key
 from orchestration.defs.resources import WarehouseResource
 from orchestration.defs.stages import GUARD_PREFIX
-
-# After every load, so that a row's parent that came in the same run is known.
-_PRIORITY = {"dagster/priority": "-1"}
 
 _CHECKED = """
     create table if not exists raw.guarded (
@@ -95,7 +93,8 @@ def _guard(suite: Suite) -> dg.AssetChecksDefinition:
             dg.AssetCheckSpec(expectation.name, asset=feed_key(suite.feed), description=expectation.meaning)
             for expectation in checks
         ],
-        op_tags=_PRIORITY,
+        # So that a row's parent that came in the same run is known.
+        op_tags=LAST,
     )
     def guard(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
         batch, newest, loaded_at = _unguarded(warehouse.url, suite.feed)

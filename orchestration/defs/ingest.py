@@ -4,26 +4,36 @@ Not here: how a file is loaded (ingestion).
 """
 
 import html
+from pathlib import Path
 
 import dagster as dg
 import psycopg
 
 from ingestion.contract import Contract, contracts
-from ingestion.landing import record_findings, strays
+from ingestion.landing import landed_files, record_findings, strays
 from ingestion.loader import FeedReport, load_feed
 from ingestion.raw_tables import create_raw_tables
 from ingestion.walking import Finding
+from orchestration.apart import APART, in_own_process
 from orchestration.defs.resources import WarehouseResource
 
 GROUP = "ingest"
 REFUSED_CHECK = "no_refused_files"
 LEFT_CHECK = "nothing_left_behind"
 STRAYS_CHECK = "every_folder_has_a_contract"
+# A process takes a second or two to begin.
+_LARGE_BYTES = 16 << 20
 
 
 def feed_key(feed: str) -> dg.AssetKey:
     """The key under which dbt's source and the asset are one."""
     return dg.AssetKey(["raw", feed])
+
+
+def _is_large(landing: Path, feed: str) -> bool:
+    """Whether a feed's files are worth a process of their own beside the other feeds."""
+    files, _ = landed_files(landing, feed)
+    return sum(file.size_bytes for file in files) >= _LARGE_BYTES
 
 
 def _cell(text: str) -> str:
@@ -103,6 +113,8 @@ def _feed_asset(contract: Contract) -> dg.AssetsDefinition:
         description=contract.description,
         kinds={"python", "postgres"},
         metadata={"source_system": contract.source_system, "expected_every": str(contract.expected_every)},
+        # The feeds with most rows by far.
+        op_tags=APART if contract.partition_by else None,
         check_specs=[
             dg.AssetCheckSpec(
                 REFUSED_CHECK, asset=feed_key(contract.feed), description="No file of this load was refused whole."
@@ -116,7 +128,8 @@ def _feed_asset(contract: Contract) -> dg.AssetsDefinition:
     )
     def feed(warehouse: WarehouseResource) -> dg.MaterializeResult:
         settings = warehouse.settings()
-        report = load_feed(
+        load = in_own_process(load_feed) if _is_large(settings.landing_dir, contract.feed) else load_feed
+        report = load(
             contract.feed,
             landing=settings.landing_dir,
             warehouse_url=warehouse.url,

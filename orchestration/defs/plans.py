@@ -17,6 +17,7 @@ from orchestration.access.audit import begin_run, record_run
 from orchestration.analytics.plan_advice.everybody import advise_all
 from orchestration.analytics.plan_advice.hindsight import MODEL_NAME, Hindsight
 from orchestration.analytics.plan_advice.rows import COLUMNS, MODEL_VERSION, values_of
+from orchestration.apart import FIRST
 from orchestration.defs.plan_inputs import count_in_force, read_lines, read_subjects
 from orchestration.defs.plan_use import UseReader
 from orchestration.defs.replacing import replace_rows
@@ -44,6 +45,8 @@ _FORGET = f"""
         ["reference", "plan_advice_parameters"],
         ["reference", "customer_classes"],
     ],
+    # The models of churn, the longest work, wait for it.
+    op_tags=FIRST,
 )  # fmt: skip
 def plan_recommendations(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
     """One row per service and kind of advice: the plan it should have, its line's faults, a bundle; with the saving."""
