@@ -17,6 +17,7 @@ from multiprocessing.connection import wait
 from typing import ParamSpec, TypeAlias, TypeVar
 
 from dagster import DagsterEvent
+from dagster._core.errors import raise_execution_interrupts
 from dagster._core.execution.compute_logs import create_compute_log_file_key
 from dagster._core.execution.context.system import PlanExecutionContext, StepExecutionContext
 from dagster._core.execution.plan.active import ActiveExecution
@@ -125,7 +126,9 @@ class _Steps:
             elif steps:
                 yield from self._begin(steps[0])
             elif self._apart:
-                yield from self._hear(self._told.get())
+                with raise_execution_interrupts():
+                    told = self._told.get()
+                yield from self._hear(told)
             elif self._last:
                 yield from self._begin(self._last.pop(0))
             else:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.events import RunFailureReason
 
 from orchestration.windows import WINDOWED_FACTS, facts_of
 
@@ -121,6 +123,18 @@ def _failures_of(stage: str, result: dg.ExecuteInProcessResult) -> tuple[list[Fa
     return failures, failed
 
 
+def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether somebody asked the run to end: the UI's Terminate, Ctrl-C, a machine that shuts down."""
+    return any(
+        event.event_type is dg.DagsterEventType.RUN_CANCELED
+        or (
+            event.event_type is dg.DagsterEventType.RUN_FAILURE
+            and event.job_failure_data.failure_reason is RunFailureReason.UNEXPECTED_TERMINATION
+        )
+        for event in result.all_events
+    )
+
+
 def _rows_said(metadata: Mapping[str, dg.MetadataValue]) -> str:
     count = metadata.get("dagster_dbt/failed_row_count")
     return f"{count.value} rows" if count else "see the run"
@@ -150,6 +164,9 @@ def run_stage(
         asset_selection=sorted(selected),
         run_config=logger_config(definitions),
     )
+    if _was_interrupted(result):
+        # Dagster ends the child run only.
+        raise DagsterExecutionInterruptedError(f"stage {stage} was interrupted; run again")
     failures, failed = _failures_of(stage, result)
     built = {event.asset_key for event in result.get_asset_materialization_events()}
     failed |= {key for key in selected - built if not result.success}

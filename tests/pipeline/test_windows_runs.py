@@ -14,6 +14,7 @@ import pytest
 from orchestration.commands.run import overrides_of, run_pipeline, set_environment
 from orchestration.definitions import build_defs
 from orchestration.runs import keep_connections, reap_orphans, runs_in_the_way
+from orchestration.unchanged import forget_good_build
 from orchestration.warehouse.connection import open_warehouse
 from orchestration.warehouse.settings import ROOT
 from tests.pipeline.windowed import contents, copy_of
@@ -156,5 +157,26 @@ def test_a_killed_worker_frees_its_slot_and_the_next_tick_and_run_work(warehouse
     assert claimed(instance) == set()
     assert instance.get_run_by_id(run_id).status is dg.DagsterRunStatus.FAILURE
     wait_for(lambda: not warehouse.ask(works)[0][0])
+    assert run_pipeline(warehouse.settings).problem is None
+    assert contents(warehouse) == before
+
+
+def test_an_interrupted_run_ends_there_and_the_next_does_its_work(warehouse, instance):
+    """As by Ctrl-C or the pages' Terminate: no later stage begins, and no run is left as started."""
+    before, known = contents(warehouse), {run.run_id for run in instance.get_runs()}
+    forget_good_build(warehouse.url)
+    environment = {**os.environ, **overrides_of(warehouse.settings, open_warehouse(warehouse.settings))}
+    run = subprocess.Popen(
+        [sys.executable, "-m", "orchestration", "run"], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    wait_for(lambda: "stage_transform" in {one.job_name for one in instance.get_runs() if one.run_id not in known})
+    wait_for(lambda: warehouse.ask("select count(*) from pg_stat_activity where application_name = 'dbt'")[0][0])
+    run.send_signal(signal.SIGINT)
+    _, said = run.communicate(timeout=60)
+    assert run.returncode == 1, said
+    assert "interrupted" in said
+    runs = [one for one in instance.get_runs() if one.run_id not in known]
+    assert {one.job_name for one in runs} == {"warehouse", "stage_ingest", "stage_transform"}
+    assert all(one.is_finished for one in runs)
     assert run_pipeline(warehouse.settings).problem is None
     assert contents(warehouse) == before

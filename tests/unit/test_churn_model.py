@@ -108,6 +108,29 @@ def test_the_product_game_against_every_set(shares):
             assert table[pattern, player] == pytest.approx(total, abs=1e-12)
 
 
+def test_a_column_without_any_value_is_as_good_as_none():
+    """Blank on the rows that trees grow on, in all of them or in an inner fold's only; it may have values elsewhere."""
+    random = np.random.default_rng(8)
+    columns = random.normal(size=(300, 3))
+    columns[:, 2] = np.nan
+    label = (random.random(300) < sigmoid(columns[:, 0])).astype(float)
+    told = columns.copy()
+    told[:, 2] = random.normal(size=300)
+    shape = Shape(6, 0.1, 20, 10, 1.0, 1.0)
+    forest, losses = grow(columns[:200], label[:200], shape, 3, (told[200:], label[200:]))
+    assert not (forest.column == 2).any()
+    without, losses_without = grow(columns[:200, :2], label[:200], shape, 3, (columns[200:, :2], label[200:]))
+    np.testing.assert_allclose(losses, losses_without)
+    np.testing.assert_allclose(forest.log_odds(told), without.log_odds(told[:, :2]))
+
+
+def test_a_feature_that_one_case_alone_has_is_trained_on():
+    frame, label = customers()
+    frame["rare"] = np.where(frame.index == 7, 1.5, np.nan)
+    odds = ChurnModel.fit(frame, label, seed=5).log_odds(frame)
+    assert np.isfinite(odds).all()
+
+
 def test_trees_are_told_as_scikit_learn_tells_them():
     random = np.random.default_rng(4)
     columns = random.normal(size=(500, 4))

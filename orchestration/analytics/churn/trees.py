@@ -172,6 +172,15 @@ def product_game(shares: tuple[float, ...]) -> Floats:
     return values
 
 
+def without_blanks(columns: Floats) -> Floats:
+    """The columns, with 0 in those that have no value at all: scikit-learn 1.9 fails on such a one.
+
+    No tree splits on a constant.
+    """
+    blank = np.isnan(columns).all(axis=0)
+    return np.where(blank, 0.0, columns) if blank.any() else columns
+
+
 def grow(
     columns: Floats, label: Floats, shape: Shape, seed: int, held_out: tuple[Floats, Floats] | None = None
 ) -> tuple[Forest, Floats]:
@@ -181,6 +190,7 @@ def grow(
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
 
+    columns = without_blanks(columns)
     model = HistGradientBoostingClassifier(
         learning_rate=shape.rate,
         max_iter=shape.rounds,

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from orchestration.analytics.churn.labels import Floats, Ints
+from orchestration.analytics.churn.trees import without_blanks
 from orchestration.analytics.maintenance.class_tables import Table, rate_columns
 from orchestration.analytics.threads import threads_worth
 
@@ -72,8 +73,10 @@ def _boosted(columns: Floats, label: Ints, asked: Floats, held: np.ndarray, clas
         )  # fmt: skip
         if number < 0:
             known = np.isin(label[held], label[part])
-            return model.fit(columns[part], label[part], X_val=columns[held][known], y_val=label[held][known])
-        return model.fit(columns[part], label[part])
+            return model.fit(
+                without_blanks(columns[part]), label[part], X_val=columns[held][known], y_val=label[held][known]
+            )
+        return model.fit(without_blanks(columns[part]), label[part])
 
     rounds, found = 60, np.zeros((len(asked), classes))
     everything = np.ones(len(label), dtype=bool)
