@@ -13,6 +13,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from typing import ParamSpec, TypeAlias, TypeVar
 
@@ -54,7 +55,13 @@ def in_own_process(function: Callable[Arguments, Result]) -> Callable[Arguments,
     def compute(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, context, initializer=_end_with_parent) as pool:
-            return pool.submit(function, *arguments, **named).result()
+            try:
+                return pool.submit(function, *arguments, **named).result()
+            except BrokenProcessPool as error:
+                raise BrokenProcessPool(
+                    f"the process of {function.__name__} ended before it was done, as when memory runs out or somebody"
+                    " ends it; nothing of its transaction was kept; run again"
+                ) from error
 
     return compute
 

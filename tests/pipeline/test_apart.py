@@ -150,7 +150,7 @@ def test_a_process_gives_back_results_and_errors():
     assert in_own_process(os.getpid)() != os.getpid()
     with pytest.raises(FileRefused, match="line 1 lacks a column"):
         in_own_process(_refuse)("line 1 lacks a column")
-    with pytest.raises(BrokenProcessPool):
+    with pytest.raises(BrokenProcessPool, match="the process of _exit ended before it was done"):
         in_own_process(os._exit)(3)
 
 
