@@ -46,11 +46,14 @@ def click(browser, label: str) -> None:
 
 
 def download(browser, label: str, name: str) -> bytes:
-    """What the browser saves when a link is followed."""
+    """What the browser saves when a link is followed.
+
+    It keeps the name by an empty file until the whole takes its place, so an empty one is not there yet.
+    """
     click(browser, label)
     path = browser.downloads / name
     deadline = time.monotonic() + 30
-    while not path.exists():
+    while not (path.exists() and path.stat().st_size):
         assert time.monotonic() < deadline, f"{name} was not saved"
         time.sleep(0.1)
     return path.read_bytes()
