@@ -1,7 +1,7 @@
 """Long steps at work beside the others of their run: on a thread each, and what computes much in a process of its own.
 
 Dagster's executor in one process does one step after the other; its executor of many processes reads the whole project
-anew for every step. Here a step whose asset bears the tag APART waits on a thread, and the run goes on.
+anew for every step. Here a step whose asset bears the tags of `apart` waits on a thread, and the run goes on.
 Not here: which steps those are.
 """
 
@@ -34,13 +34,18 @@ Result = TypeVar("Result")
 # What a thread tells of its step: events, and at the end nothing, or what broke it off.
 _Told: TypeAlias = tuple[StepExecutionContext, DagsterEvent | BaseException | None]
 
-# Machines for such a warehouse have two cores at least: one step apart at a time.
+# Its value names the step's queue, whose steps work one after the other.
 APART_TAG = "telecom/apart"
-_LIMITS = [{"key": APART_TAG, "limit": 1}]
-APART = {APART_TAG: "yes", PRIORITY_TAG: "1"}
+_LIMITS = [{"key": APART_TAG, "value": {"applyLimitPerUniqueValue": True}, "limit": 1}]
 FIRST = {PRIORITY_TAG: "1"}
 # When every other step has ended.
 LAST = {PRIORITY_TAG: "-1"}
+
+
+def apart(queue: str) -> dict[str, str]:
+    """The tags of a step that works beside the others: one at a time of its queue."""
+    return {APART_TAG: queue, PRIORITY_TAG: "1"}
+
 
 _one_after_another = in_process.inner_plan_execution_iterator
 

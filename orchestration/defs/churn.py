@@ -3,7 +3,7 @@
 Not here: what is read (churn_reading), the mathematics (orchestration.analytics), contracts (dbt's sources).
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -11,8 +11,8 @@ import pandas as pd
 import psycopg
 
 from orchestration.access.audit import begin_run
-from orchestration.apart import APART
-from orchestration.defs.churn_filling import fill_retention, fill_scores, fill_service_scores
+from orchestration.apart import apart
+from orchestration.defs.churn_filling import Told, fill_retention, fill_scores, fill_service_scores
 from orchestration.defs.churn_reading import Reader, read_seeds
 from orchestration.defs.churn_training import fit_apart
 from orchestration.defs.frames import picture
@@ -56,7 +56,7 @@ def _reader(connection: psycopg.Connection, entity: str, as_of: datetime) -> Rea
             _PROMOTED, asset=MODELS, description="No new model was worse than the last one on the same months."
         )
     ],
-    op_tags=APART,
+    op_tags=apart("churn"),
 )
 def churn_models(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
     """Models per segment, trained when there are none or another month's leavers are known; else nothing happens."""
@@ -121,13 +121,19 @@ def churn_scores(context: dg.AssetExecutionContext, warehouse: WarehouseResource
     kinds={"python", "postgres"},
     deps=[MODELS, *_FEATURES, *_SEEDS, *_WORDS],
     check_specs=[_drift_check(SERVICE_SCORES)],
+    op_tags=apart("churn"),
 )
 def churn_scores_service(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
     """One row per service in force and as-of date: the probability that it is left, and why."""
     as_of = warehouse.as_of(dict(context.run.tags))
-    with psycopg.connect(warehouse.url) as connection:
-        begin_run(connection, context.run.run_id)
-        return _told(*fill_service_scores(_reader(connection, "service", as_of), _as_of_day(as_of, warehouse).date()))
+    day = _as_of_day(as_of, warehouse).date()
+    return _told(*warehouse.apart(_score_services)(warehouse.url, context.run.run_id, as_of, day))
+
+
+def _score_services(url: str, run_id: str, as_of: datetime, day: date) -> Told:
+    with psycopg.connect(url) as connection:
+        begin_run(connection, run_id)
+        return fill_service_scores(_reader(connection, "service", as_of), day)
 
 
 @dg.asset(

@@ -17,7 +17,7 @@ from orchestration.analytics.churn_scores.retention import columns as retention_
 from orchestration.analytics.churn_scores.retention import members_of, retention_rows
 from orchestration.analytics.churn_scores.scoring import add_value, add_work, score_rows
 from orchestration.defs.churn_reading import HORIZONS, PAST, Reader, read_contacts, read_seeds, read_value
-from orchestration.defs.churn_training import no_model_reasons, trained_from
+from orchestration.defs.churn_training import no_model_reasons, principal_labels, trained_from
 from orchestration.defs.frames import plain_values
 from orchestration.defs.replacing import replace_rows
 
@@ -75,14 +75,19 @@ def _scores(reader: Reader, day: date) -> tuple[pd.DataFrame, pd.DataFrame, dict
     if rows.empty:
         return rows, pd.DataFrame(), {}, []
     bundles, segment = reader.bundles(day), reader.segments(rows)
-    light = reader.rows(PAST, {"from": trained_from(reader, day)}, is_light=True)
     missing = sorted(set(segment) - set(bundles))
-    few = no_model_reasons(reader, light) if len(light) else {}
+    few = _too_little_known(reader, day) if missing else {}
     reasons = {name: few.get(name, NO_MODEL) for name in missing}
     features = reader.features(rows)
     scores = score_rows(features, segment, reader.rules(rows), bundles, reasons, reader.seeds.words, reader.horizons,
                         int(reader.seeds.parameters["factors_shown"]))  # fmt: skip
     return rows, scores, reasons, _drifted(features, segment, bundles, reader.seeds.parameters)
+
+
+def _too_little_known(reader: Reader, day: date) -> dict[str, str]:
+    """Why segments have no model: what could be learned from is too little."""
+    light = reader.rows(PAST, {"from": trained_from(reader, day)}, is_light=True)
+    return no_model_reasons(reader, light, principal_labels(reader, light)) if len(light) else {}
 
 
 def _drifted(
@@ -110,10 +115,10 @@ def _drifted(
 
 def _remaining_months(reader: Reader, rows: pd.DataFrame, segment: pd.Series) -> pd.Series:
     """How long each customer is expected to stay, from how long all customers since the features began have stayed."""
-    whole = reader.rows("true", is_light=True)
-    both = pd.concat([whole.assign(segment=reader.segments(whole)), rows.assign(segment=segment)])
+    seen = reader.last_seen()
+    both = pd.concat([seen.assign(segment=reader.segments(seen)), rows.assign(segment=segment)])
     of_customer = both.drop_duplicates("customer_id", keep="last").set_index("customer_id")["segment"]
-    first = pd.Timestamp(whole["as_of_at"].min())
+    first = pd.Timestamp(seen["first_as_of_at"].min())
     stays = reader.stays()
     stays = stays[stays["customer_id"].isin(of_customer.index)]
     ended = stays["departed_at"].fillna(pd.Timestamp(reader.as_of))

@@ -55,6 +55,11 @@ _ROWS = {
         where {{condition}} order by feature.as_of_date, feature.service_id""",
 }  # fmt: skip
 _LIGHT = "as_of_date, feature.as_of_at, feature.{id}, feature.line_of_business"
+_LAST_SEEN = """
+    select distinct on (customer_id) customer_id, line_of_business, customer_type,
+        (select min(as_of_at) from core.feature_customer) as first_as_of_at
+    from core.feature_customer
+    order by customer_id, as_of_date desc"""
 _SERVICES = """
     select service_id, customer_id, activated_at from core.dim_service
     where is_current and activated_at < %(as_of)s and activated_at < coalesce(deactivated_at, 'infinity')
@@ -191,7 +196,11 @@ class Reader:
         of_customer = "" if is_light else ", ".join([*wanted, ""])
         columns = light if is_light else "*"
         query = _ROWS[self.entity].format(columns=columns, condition=condition, of_customer=of_customer)
-        return read_frame(self.connection, query, values)
+        return read_frame(self.connection, query, values, has_text_ids=True)
+
+    def last_seen(self) -> pd.DataFrame:
+        """Of every customer that had features the newest row's, and the first instant that anybody has any of."""
+        return read_frame(self.connection, _LAST_SEEN, has_text_ids=True)
 
     def segments(self, rows: pd.DataFrame) -> pd.Series:
         """Each row's segment."""
@@ -229,8 +238,8 @@ class Reader:
 
     def stays(self, silent_days: int | None = None) -> pd.DataFrame:
         """The stays of services, or of customers."""
-        services = read_frame(self.connection, _SERVICES, {"as_of": self.as_of})
-        departures = read_frame(self.connection, _DEPARTURES)
+        services = read_frame(self.connection, _SERVICES, {"as_of": self.as_of}, has_text_ids=True)
+        departures = read_frame(self.connection, _DEPARTURES, has_text_ids=True)
         stays = service_stays(services, departures, silent_days or self.seeds.silent_days)
         return stays if self.entity == "service" else customer_stays(stays, self.seeds.reconnection_days)
 
@@ -275,9 +284,10 @@ def instants_of(rows: pd.DataFrame) -> set[datetime]:
 
 def read_value(connection: psycopg.Connection, as_of: datetime, day: date, currency: str) -> pd.DataFrame:
     """Per customer at AS_OF the monthly margin, the stored value, the CRM's score and the last contact."""
-    return read_frame(connection, _VALUE, {"as_of": as_of, "day": day, "currency": currency})
+    values = {"as_of": as_of, "day": day, "currency": currency}
+    return read_frame(connection, _VALUE, values, has_text_ids=True)
 
 
 def read_contacts(connection: psycopg.Connection, as_of: datetime, currency: str) -> pd.DataFrame:
     """Campaign contacts by AS_OF, control members with them; the cost is that of accepted offers."""
-    return read_frame(connection, _CONTACTS, {"as_of": as_of, "currency": currency})
+    return read_frame(connection, _CONTACTS, {"as_of": as_of, "currency": currency}, has_text_ids=True)

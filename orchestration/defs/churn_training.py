@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pandas as pd
@@ -74,9 +74,9 @@ class Work:
         return max(len(own) for own in self.labels.values())
 
 
-def no_model_reasons(reader: Reader, rows: pd.DataFrame) -> dict[str, str]:
+def no_model_reasons(reader: Reader, rows: pd.DataFrame, label: pd.Series) -> dict[str, str]:
     """Per segment why it has no model: too few leavers, or too few months to try one on."""
-    parameters, label = reader.seeds.parameters, reader.labels(rows)[principal_label(reader)]
+    parameters = reader.seeds.parameters
     minimum, months = int(parameters["minimum_leavers"]), int(parameters["test_months"])
     counts = leavers_by_segment(label, reader.segments(rows))
     few = {segment: f"{count} leavers are known, a model needs {minimum}"
@@ -88,8 +88,10 @@ def no_model_reasons(reader: Reader, rows: pd.DataFrame) -> dict[str, str]:
     return dict.fromkeys(counts, said) | few
 
 
-def principal_label(reader: Reader) -> str:
-    return f"left_{int(reader.seeds.parameters['principal_horizon_days'])}d"
+def principal_labels(reader: Reader, rows: pd.DataFrame, silent_days: int | None = None) -> pd.Series:
+    """Who of the rows left within the principal horizon."""
+    horizon = int(reader.seeds.parameters["principal_horizon_days"])
+    return reader.labels(rows, [horizon], silent_days)[f"left_{horizon}d"]
 
 
 def trained_from(reader: Reader, day: date) -> date:
@@ -100,6 +102,10 @@ def trained_from(reader: Reader, day: date) -> date:
 def fit_apart(url: str, run_id: str, as_of: datetime, day: date) -> list[Fitted]:
     """`fill_all_models`, in a process of its own where there is much to read."""
     with psycopg.connect(url) as connection:
+        seeds = read_seeds(connection)
+        held = [_nothing_new(Reader(connection, entity, as_of, seeds), day) for entity in ENTITIES]
+        if all(held):
+            return [one for one in held if one]
         (rows_count,) = connection.execute("select count(*) from core.feature_service").fetchone() or (0,)
     asked = (url, run_id, as_of, day)
     return _fill_all(*asked) if rows_count < _ROWS_FOR_PROCESSES else in_own_process(_fill_all)(*asked)
@@ -142,19 +148,29 @@ def _fill_models_by(url: str, run_id: str, work: Work | Fitted, savings: Savings
 
 def find_work(reader: Reader, day: date) -> Work | Fitted:
     """What to train on, if another month of leavers is known since the last models; else why there is nothing to do."""
+    if held := _nothing_new(reader, day):
+        return held
     light = reader.rows(PAST, {"from": trained_from(reader, day)}, is_light=True)
-    known = light[reader.labels(light)[principal_label(reader)].notna()]
-    reasons = no_model_reasons(reader, light)
+    label = principal_labels(reader, light)
+    reasons = no_model_reasons(reader, light, label)
     segments = set(reader.segments(light))
     if not segments - set(reasons):
         few = "; ".join(f"{name}: {why}" for name, why in sorted(reasons.items()))
         return Fitted(reader.entity, f"The rules decide. {few or 'No as-of date has passed yet.'}")
-    labelled_to = max(known["as_of_date"])
-    seen = reader.labelled_to(day)
-    if seen is not None and seen >= labelled_to:
-        return Fitted(reader.entity, f"Models have seen the leavers of {seen}, the newest that are known.")
-    labels = {days: reader.labels(light, silent_days=days)[principal_label(reader)] for days in reader.seeds.silences}
+    labelled_to = max(light.loc[label.notna(), "as_of_date"])
+    labels = {days: principal_labels(reader, light, days) for days in reader.seeds.silences}
     return Work(reader.entity, reader.as_of, day, labelled_to, labels, frozenset(instants_of(light)))
+
+
+def _nothing_new(reader: Reader, day: date) -> Fitted | None:
+    """That of no as-of date it is known who left which models have not seen; None: there are no models, or it is."""
+    seen = reader.labelled_to(day)
+    if seen is None:
+        return None
+    newer = reader.rows(PAST, {"from": seen + timedelta(days=1)}, is_light=True)
+    if len(newer) and principal_labels(reader, newer).notna().any():
+        return None
+    return Fitted(reader.entity, f"Models have seen the leavers of {seen}, the newest that are known.")
 
 
 def fill_models(connection: psycopg.Connection, work: Work | Fitted, savings: Savings) -> Fitted:

@@ -14,7 +14,7 @@ from ingestion.landing import landed_files, record_findings, strays
 from ingestion.loader import FeedReport, load_feed
 from ingestion.raw_tables import create_raw_tables
 from ingestion.walking import Finding
-from orchestration.apart import APART, in_own_process
+from orchestration.apart import apart, in_own_process
 from orchestration.defs.resources import WarehouseResource
 
 GROUP = "ingest"
@@ -114,7 +114,7 @@ def _feed_asset(contract: Contract) -> dg.AssetsDefinition:
         kinds={"python", "postgres"},
         metadata={"source_system": contract.source_system, "expected_every": str(contract.expected_every)},
         # The feeds with most rows by far.
-        op_tags=APART if contract.partition_by else None,
+        op_tags=apart("feeds") if contract.partition_by else None,
         check_specs=[
             dg.AssetCheckSpec(
                 REFUSED_CHECK, asset=feed_key(contract.feed), description="No file of this load was refused whole."

@@ -16,7 +16,7 @@ from orchestration.defs.regulatory import due_date_of_run
 from orchestration.defs.resources import AS_OF_TAG, PipelineLock, WarehouseResource
 from orchestration.defs.stages import FACTS_STAGE, FILINGS_STAGE, PARENT_TAG, STAGES, StageOutcome, run_stage
 from orchestration.defs.windowed import WINDOWS_TAG
-from orchestration.runs import PROCESS_TAG, keep_connections, reap_orphans, this_process
+from orchestration.runs import PROCESS_TAG, collect_rarely, keep_connections, reap_orphans, this_process
 from orchestration.unchanged import build_state, forget_good_build, last_good_build, remember_good_build
 from orchestration.windows import facts_of, open_windows, to_text
 
@@ -91,6 +91,7 @@ def _stage_op(inner: dg.Definitions, stage: str) -> dg.OpDefinition:
 
 @dg.op(description="Opens the warehouse, sees to it that no other run is at work, and fixes AS_OF for all stages.")
 def start(context: dg.OpExecutionContext, warehouse: WarehouseResource, pipeline_lock: PipelineLock) -> Progress:
+    collect_rarely()
     keep_connections(context.instance)
     for notice in warehouse.open().notice:
         context.log.warning(notice)

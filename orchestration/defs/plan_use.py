@@ -5,10 +5,8 @@ Not here: who is advised and by which price list (plan_inputs), the rating (orch
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
-from io import BytesIO
 
 import numpy as np
 import numpy.typing as npt
@@ -18,41 +16,30 @@ import psycopg
 from orchestration.analytics.plan_advice.everybody import Subjects
 from orchestration.analytics.plan_advice.pricing import Records, tested_periods
 from orchestration.analytics.rating import INCOMING, ROAMING
+from orchestration.analytics.rating.tariff import KINDS
+from orchestration.defs.frames import Schema, copied_frame
 
 _LONG_AGO = date(1, 1, 1)
 _USAGE_DAYS = "select provider_id::text, min(usage_date), max(usage_date) from core.fct_usage_daily group by 1"
 _TIME_ZONE = "select provider_id::text, time_zone from core.dim_provider"
-_CELLS = """
-    drop table if exists tested_use;
-    create temporary table tested_use (
-        cell integer, service_id uuid, first_day date, end_day date, time_zone text, by_record boolean[]
-    ) on commit drop"""
-# Kinds in the order of the rating's KINDS.
-_USE = f"""
-    with event as materialized (
-        select service_id, usage_timestamp, (usage_timestamp at time zone time_zone)::date as day,
-            case usage_type when 'data' then 0 when 'voice' then 1 else 2 end as kind,
-            coalesce(direction = 'in', false)::integer * {INCOMING} + is_roaming::integer * {ROAMING} as flags,
-            case usage_type when 'data' then data_usage_bytes when 'voice' then voice_seconds else sms_count end
-                as quantity
-        from core.fct_usage_event
-        where usage_timestamp >= %(from)s::date - 1 and usage_timestamp < %(to)s::date + 2
-    ),
-
-    use as (
-        select tested.cell, event.kind, event.flags, event.quantity, event.usage_timestamp, tested.time_zone,
-            tested.by_record[event.kind + 1] as by_record
-        from event
-        inner join tested_use as tested
-            on tested.service_id = event.service_id and tested.first_day <= event.day and event.day < tested.end_day
-    )
-
-    select cell, kind, flags, quantity, extract(epoch from usage_timestamp at time zone time_zone)::bigint as start,
-        1 as records
-    from use where by_record
-    union all
-    select cell, kind, flags, sum(quantity)::bigint, 0, count(*) from use where not by_record
-    group by 1, 2, 3"""
+# Kinds in the order of the rating's KINDS; days and seconds since 1970, days of the service's own calendar. The events
+# of a service come as one text: a row for each would cost more than all the rest.
+_EVENTS = f"""
+    select service_id, string_agg(concat_ws(' ',
+        (usage_timestamp at time zone time_zone)::date - '1970-01-01'::date,
+        extract(epoch from usage_timestamp)::bigint,
+        case usage_type when 'data' then 0 when 'voice' then 1 else 2 end,
+        coalesce(direction = 'in', false)::integer * {INCOMING} + is_roaming::integer * {ROAMING},
+        case usage_type when 'data' then data_usage_bytes when 'voice' then voice_seconds else sms_count end
+    ), ';')
+    from core.fct_usage_event
+    where usage_timestamp >= %(begins)s and usage_timestamp < %(ends)s
+    group by service_id"""
+_EVENT = ("day", "start", "kind", "flags", "quantity")
+# Whether a rule looks at single records, for each kind.
+_BY_RECORD = tuple(f"by_record_{kind}" for kind in range(len(KINDS)))
+_CELL: Schema = {"cell": pl.Int64, "service_id": pl.String, "first_day": pl.Date, "end_day": pl.Date,
+                 "time_zone": pl.String, **dict.fromkeys(_BY_RECORD, pl.Boolean)}  # fmt: skip
 _NAMES = ("cell", "kind", "flags", "quantity", "start", "records")
 # (service, first day, end day, time zone, by record for each kind)
 Cell = tuple[str, date, date, str, tuple[bool, ...]]
@@ -108,23 +95,51 @@ class UseReader:
         return found
 
     def _read(self, cells: list[Cell]) -> None:
+        """Adds the use of cells, those of a service apart from each other: what rules look at by record, else sums."""
         if not cells:
             return
-        days = {"from": min(cell[1] for cell in cells), "to": max(cell[2] for cell in cells)}
-        with self._connection.transaction():
-            self._connection.execute(_CELLS)
-            with self._connection.cursor() as cursor, cursor.copy("copy tested_use from stdin") as copy:
-                for cell in cells:
-                    self._cells[cell] = len(self._cells)
-                    copy.write_row([self._cells[cell], *cell[:-1], list(cell[-1])])
-            self._connection.execute("analyze tested_use")
-            self._use = pl.concat([self._use, self._copied(days)])
+        numbers = {cell: number for number, cell in enumerate(cells, len(self._cells))}
+        self._cells |= numbers
+        rows = [(number, *cell[:-1], *cell[-1]) for cell, number in numbers.items()]
+        frame = pl.DataFrame(rows, schema=_CELL, orient="row").sort("first_day")
+        # A day of any calendar lies within these; a month at a time, so that the text is never all in memory.
+        begins = datetime.combine(min(cell[1] for cell in cells) - timedelta(days=1), time.min, UTC)
+        last = datetime.combine(max(cell[2] for cell in cells) + timedelta(days=1), time.min, UTC)
+        parts = [self._use]
+        while begins < last:
+            ends = min((begins + timedelta(days=32)).replace(day=1), last)
+            asked = {"begins": begins, "ends": ends}
+            texts = copied_frame(self._connection, _EVENTS, {"service_id": pl.String, "events": pl.String}, asked)
+            parts.append(_use_of(frame, _events(texts)))
+            begins = ends
+        is_sum = pl.col("start") == 0
+        use = pl.concat(parts)
+        sums = use.filter(is_sum).group_by("cell", "kind", "flags", "start").agg(pl.sum("quantity", "records"))
+        self._use = pl.concat([use.filter(~is_sum), sums.select(_NAMES)])
 
-    def _copied(self, days: Mapping[str, date]) -> pl.DataFrame:
-        """The rows of `_USE`, all whole numbers; COPY is ten times as fast as fetching them."""
-        asked = f"copy ({_USE}) to stdout (format csv)".encode()
-        with self._connection.cursor() as cursor, cursor.copy(asked, days) as copy:
-            text = b"".join(bytes(part) for part in copy)
-        return pl.read_csv(
-            BytesIO(text), has_header=False, new_columns=_NAMES, schema_overrides=[pl.Int64] * len(_NAMES)
-        )
+
+def _events(texts: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `_EVENTS` taken apart: service_id and the whole numbers of `_EVENT`, `day` as a date."""
+    lines = texts.with_columns(pl.col("events").str.split(";")).explode("events")
+    fields = pl.col("events").str.splitn(" ", len(_EVENT)).struct.rename_fields(_EVENT)
+    events = lines.select("service_id", fields).unnest("events").with_columns(pl.col(_EVENT).cast(pl.Int64))
+    return events.with_columns(pl.col("day").cast(pl.Int32).cast(pl.Date))
+
+
+def _use_of(cells: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """The events of a stretch of time that fall into cells: single ones with local start, sums with start 0."""
+    is_single = pl.any_horizontal(pl.col(name) & (pl.col("kind") == kind) for kind, name in enumerate(_BY_RECORD))
+    held = events.sort("day").join_asof(
+        cells, left_on="day", right_on="first_day", by="service_id", strategy="backward", check_sortedness=False
+    ).filter(pl.col("day") < pl.col("end_day")).with_columns(is_single=is_single)  # fmt: skip
+    sums = held.filter(~pl.col("is_single")).group_by("cell", "kind", "flags").agg(pl.sum("quantity"), records=pl.len())
+    singles = [own.with_columns(start=_local(pl.col("start"), str(zone)), records=pl.lit(1, pl.Int64))
+               for (zone,), own in held.filter("is_single").group_by("time_zone")]  # fmt: skip
+    whole = sums.with_columns(start=pl.lit(0, pl.Int64), records=pl.col("records").cast(pl.Int64))
+    return pl.concat([one.select(_NAMES) for one in (whole, *singles)])
+
+
+def _local(start: pl.Expr, time_zone: str) -> pl.Expr:
+    """Seconds since 1970 of a clock in the zone."""
+    at = pl.from_epoch(start, time_unit="s").dt.replace_time_zone("UTC").dt.convert_time_zone(time_zone)
+    return at.dt.replace_time_zone(None).dt.epoch("s")

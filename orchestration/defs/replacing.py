@@ -48,6 +48,9 @@ def replace_rows(
     with connection.cursor() as cursor, cursor.copy(f"copy computed ({names}) from stdin".encode()) as copy:
         for row in rows:
             copy.write_row(row)
+    # Of a new day the statistics of the table know nothing yet: without a key its rows are compared pair by pair.
+    connection.execute(f"alter table computed add primary key ({', '.join(key)})".encode())
+    connection.execute("analyze computed")
     old, new = (", ".join(f"{side}.{name}" for name in others) for side in ("kept", "excluded"))
     stamp, now = (f", {COMPUTED_AT}", ", clock_timestamp()") if is_stamped else ("", "")
     restamp = f", {COMPUTED_AT} = excluded.{COMPUTED_AT}" if is_stamped else ""

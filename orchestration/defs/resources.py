@@ -6,18 +6,23 @@ Not here: anything that is done with them.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import dagster as dg
 import psycopg
 from pydantic import Field, PrivateAttr
 
+from orchestration.apart import Arguments, Result, in_own_process
 from orchestration.warehouse.connection import Warehouse, open_warehouse
 from orchestration.warehouse.secrets import read_or_make_pii_key
 from orchestration.warehouse.settings import Settings, read_settings
 
 AS_OF_TAG = "telecom/as_of"
 _TRY_LOCK = "select pg_try_advisory_lock(hashtextextended('telecom warehouse pipeline', 0))"
+
+# Of fewer services everything is computed before a process has begun.
+_SERVICES_FOR_PROCESS = 10_000
 
 _opened: dict[Settings, Warehouse] = {}
 
@@ -48,6 +53,12 @@ class WarehouseResource(dg.ConfigurableResource):
         if AS_OF_TAG in tags:
             return datetime.fromisoformat(tags[AS_OF_TAG]).astimezone(UTC)
         return self.settings().as_of_at()
+
+    def apart(self, function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+        """The function, in a process of its own (see in_own_process) where there are many services, else as it is."""
+        with psycopg.connect(self.url) as connection:
+            (services_count,) = connection.execute("select count(*) from core.dim_service").fetchone() or (0,)
+        return in_own_process(function) if services_count >= _SERVICES_FOR_PROCESS else function
 
 
 class PipelineLock(dg.ConfigurableResource):

@@ -14,6 +14,7 @@ import psycopg
 from orchestration.access.audit import begin_run
 from orchestration.analytics.findings import adopt_overlapping
 from orchestration.analytics.revenue_assurance import find_billing, find_fraud, find_usage, finding_rows
+from orchestration.apart import apart
 from orchestration.defs.findings import keep_findings, read_findings
 from orchestration.defs.resources import WarehouseResource
 from orchestration.defs.revenue_inputs import read_inputs, read_parameters
@@ -30,14 +31,22 @@ _DEPS = [
 
 
 @dg.asset(
-    key=["analytics", "revenue_assurance_findings"], group_name="analytics", kinds={"python", "postgres"}, deps=_DEPS
+    key=["analytics", "revenue_assurance_findings"],
+    group_name="analytics",
+    kinds={"python", "postgres"},
+    deps=_DEPS,
+    op_tags=apart("revenue"),
 )
 def revenue_assurance_findings(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
     """One row per billing error, implausible usage or suspected fraud; those of earlier months stay as they are."""
     as_of, time_zone = warehouse.as_of(dict(context.run.tags)), warehouse.settings().reporting_time_zone
-    with psycopg.connect(warehouse.url) as connection:
-        begin_run(connection, context.run.run_id)
-        return dg.MaterializeResult(metadata=fill_revenue_assurance_findings(connection, as_of, time_zone))
+    return dg.MaterializeResult(metadata=warehouse.apart(_fill)(warehouse.url, context.run.run_id, as_of, time_zone))
+
+
+def _fill(url: str, run_id: str, as_of: datetime, time_zone: str) -> dict[str, int | float | str]:
+    with psycopg.connect(url) as connection:
+        begin_run(connection, run_id)
+        return dict(fill_revenue_assurance_findings(connection, as_of, time_zone))
 
 
 def fill_revenue_assurance_findings(

@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from ingestion.errors import FileRefused
-from orchestration import apart
-from orchestration.apart import APART, FIRST, LAST, in_own_process, let_steps_work_apart
+from orchestration.apart import FIRST, LAST, apart, in_own_process, let_steps_work_apart
+from orchestration.warehouse.settings import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ def _order(result, kind):
 def test_others_go_on_while_one_works_apart_and_the_last_waits():
     has_begun, goes_on, seen = threading.Event(), threading.Event(), list[str]()
 
-    @dg.asset(op_tags=APART)
+    @dg.asset(op_tags=apart("a"))
     def long():
         seen.append("long has begun")
         has_begun.set()
@@ -69,7 +69,8 @@ def test_others_go_on_while_one_works_apart_and_the_last_waits():
     }  # fmt: skip
 
 
-def test_one_step_apart_at_a_time_and_the_first_come_first():
+@pytest.mark.parametrize(("queues", "at_once"), [("aaa", 2), ("aba", 3)])
+def test_one_step_of_a_queue_at_a_time_and_the_first_come_first(queues, at_once):
     at_work, most, order = list[str](), list[int](), list[str]()
 
     def make(name, tags):
@@ -83,14 +84,16 @@ def test_one_step_apart_at_a_time_and_the_first_come_first():
 
         return asset
 
-    result = _run([make("a", None), make("z", FIRST)] + [make(f"apart_{n}", APART) for n in range(3)])
+    result = _run(
+        [make("a", None), make("z", FIRST)] + [make(f"apart_{n}", apart(queue)) for n, queue in enumerate(queues)]
+    )
     assert result.success
-    assert max(most) == 2
+    assert max(most) == at_once
     assert order.index("z") < order.index("a")
 
 
 def test_what_fails_apart_fails_its_run_and_what_stands_on_it():
-    @dg.asset(op_tags=APART)
+    @dg.asset(op_tags=apart("a"))
     def broken():
         raise FileRefused("the file cannot be loaded")
 
@@ -113,7 +116,7 @@ def test_what_fails_apart_fails_its_run_and_what_stands_on_it():
 def test_a_retry_of_a_step_apart():
     tries = list[int]()
 
-    @dg.asset(op_tags=APART, retry_policy=dg.RetryPolicy(max_retries=1))
+    @dg.asset(op_tags=apart("a"), retry_policy=dg.RetryPolicy(max_retries=1))
     def second_time():
         tries.append(1)
         if len(tries) == 1:
@@ -124,7 +127,7 @@ def test_a_retry_of_a_step_apart():
 
 
 def test_a_run_that_breaks_off_ends_the_processes_apart():
-    @dg.asset(op_tags=APART)
+    @dg.asset(op_tags=apart("a"))
     def long():
         in_own_process(time.sleep)(600)
 
@@ -161,7 +164,7 @@ def test_the_process_ends_with_its_parent(tmp_path):
         "from tests.pipeline.test_apart import tell_and_wait\n"
         f"if __name__ == '__main__': in_own_process(tell_and_wait)({str(found)!r})\n"
     )
-    parent = subprocess.Popen([sys.executable, "-c", code], cwd=apart.__file__.rpartition("/orchestration/")[0])
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
     while not found.exists() or not found.read_text().isdigit():
         time.sleep(0.1)
         assert parent.poll() is None

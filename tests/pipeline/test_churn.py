@@ -10,7 +10,7 @@ import pytest
 from orchestration.defs import churn_training
 from orchestration.defs.churn_filling import fill_retention, fill_scores, fill_service_scores
 from orchestration.defs.churn_reading import HORIZONS, Reader, read_seeds
-from orchestration.defs.churn_training import fill_all_models, find_work
+from orchestration.defs.churn_training import ENTITIES, Work, fill_all_models, find_work, fit_apart
 from tests.pipeline.people import People
 from tests.second_road.churn import campaign_counts, left_within, rule_score, service_departures
 from tests.second_road.feature_rows import feature_customer
@@ -116,6 +116,11 @@ _PLANT = """
     cross join reference.churn_silences as silence
     returning service_id"""
 
+_FORGET_A_MONTH = """
+    update analytics.trained_models set settings = jsonb_set(settings::jsonb, '{labelled_to_date}',
+        to_jsonb(((settings ->> 'labelled_to_date')::date - 31)::text))
+    where model_name like 'churn%'"""
+
 
 def test_side_by_side_or_one_after_the_other_is_the_same(any_warehouse, built_warehouse, monkeypatch):
     if any_warehouse is built_warehouse or any_warehouse.manifest["customers"] < 600:
@@ -136,6 +141,10 @@ def test_side_by_side_or_one_after_the_other_is_the_same(any_warehouse, built_wa
             monkeypatch.setattr(churn_training, "_ROWS_FOR_PROCESSES", 0)
             assert fill_all_models(connection, *asked) == alone
             assert _models_of(connection) == models
+            assert all("Models have seen" in one.said for one in fit_apart(*asked))
+            connection.execute(_FORGET_A_MONTH)
+            for entity in ENTITIES:
+                assert isinstance(find_work(Reader(connection, entity, as_of, read_seeds(connection)), asked[-1]), Work)
         finally:
             connection.rollback()
             connection.execute(parameter, [200, "minimum_leavers"])

@@ -6,6 +6,7 @@ Not here: what is charged for them.
 from __future__ import annotations
 
 import calendar
+import functools
 from datetime import date
 from fractions import Fraction
 
@@ -18,6 +19,8 @@ def _bill_date(year: int, month: int, bill_day: int) -> date:
     return date(year, month, min(bill_day, calendar.monthrange(year, month)[1]))
 
 
+# Thousands of services ask for the same few periods.
+@functools.lru_cache(maxsize=2**14)
 def period_of(day: date, bill_day: int) -> Period:
     """The period that a day lies in, of periods that begin on a bill day (1 to 31) each month.
 
