@@ -107,6 +107,24 @@ def content_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def _looks(file: LandedFile) -> tuple[str, int, int]:
+    return file.file_name, file.size_bytes, file.modified_at_ns
+
+
+def _known(connection: psycopg.Connection[tuple[object, ...]], feed: str) -> dict[tuple[object, ...], object]:
+    """The loads of the files that were found before, by name, size and modification time."""
+    rows = connection.execute(
+        "select file_name, size_bytes, modified_at_ns, load_id from raw.landed_files where feed = %s", [feed]
+    )
+    return {(name, size, modified): load_id for name, size, modified, load_id in rows}
+
+
+def new_bytes(connection: psycopg.Connection[tuple[object, ...]], landing: Path, feed: str) -> int:
+    """Bytes of the feed's files that were never found before; for an estimate, as nothing of them is read."""
+    known = _known(connection, feed)
+    return sum(file.size_bytes for file in landed_files(landing, feed)[0] if _looks(file) not in known)
+
+
 def discover(
     connection: psycopg.Connection[tuple[object, ...]], contract: Contract, landing: Path, quiet_seconds: float = 0.0,
     before_hashing: Callable[[LandedFile], None] = lambda _: None,
@@ -123,17 +141,11 @@ def discover(
     findings += unsettled
     with connection.transaction():
         connection.execute("select pg_advisory_xact_lock(hashtextextended('raw deliveries', 0))")
-        known = {
-            (name, size, modified): load_id
-            for name, size, modified, load_id in connection.execute(
-                "select file_name, size_bytes, modified_at_ns, load_id from raw.landed_files where feed = %s",
-                [contract.feed],
-            )
-        }
+        known = _known(connection, contract.feed)
         files: dict[UUID, LandedFile] = {}
         fresh: list[tuple[int, str, UUID, LandedFile]] = []
         for file in found:
-            load_id = known.get((file.file_name, file.size_bytes, file.modified_at_ns))
+            load_id = known.get(_looks(file))
             if load_id is None:
                 before_hashing(file)
                 try:

@@ -10,7 +10,7 @@ import dagster as dg
 import psycopg
 
 from ingestion.contract import Contract, contracts
-from ingestion.landing import landed_files, record_findings, strays
+from ingestion.landing import landed_files, new_bytes, record_findings, strays
 from ingestion.loader import FeedReport, load_feed
 from ingestion.raw_tables import create_raw_tables
 from ingestion.walking import Finding
@@ -30,10 +30,14 @@ def feed_key(feed: str) -> dg.AssetKey:
     return dg.AssetKey(["raw", feed])
 
 
-def _is_large(landing: Path, feed: str) -> bool:
-    """Whether a feed's files are worth a process of their own beside the other feeds."""
+def _is_large(url: str, landing: Path, feed: str) -> bool:
+    """Whether what is new of a feed is worth a process of its own beside the other feeds."""
     files, _ = landed_files(landing, feed)
-    return sum(file.size_bytes for file in files) >= _LARGE_BYTES
+    if sum(file.size_bytes for file in files) < _LARGE_BYTES:
+        return False
+    with psycopg.connect(url, autocommit=True) as connection:
+        create_raw_tables(connection)
+        return new_bytes(connection, landing, feed) >= _LARGE_BYTES
 
 
 def _cell(text: str) -> str:
@@ -128,7 +132,7 @@ def _feed_asset(contract: Contract) -> dg.AssetsDefinition:
     )
     def feed(warehouse: WarehouseResource) -> dg.MaterializeResult:
         settings = warehouse.settings()
-        load = in_own_process(load_feed) if _is_large(settings.landing_dir, contract.feed) else load_feed
+        load = in_own_process(load_feed) if _is_large(warehouse.url, settings.landing_dir, contract.feed) else load_feed
         report = load(
             contract.feed,
             landing=settings.landing_dir,

@@ -28,14 +28,11 @@ class Statements:
 
     def closed(self, provider_id: str, until: date) -> dict:
         """What a line says of itself that closed with a day, or is still open on AS_OF's."""
-        whole = self.billing.freshness(provider_id)
-        end, through = (
-            start_of(until + timedelta(days=1), self.billing.world.zone_of_provider(provider_id)),
-            whole["data_through_at"],
-        )
+        whole, zone = self.billing.freshness(provider_id), self.billing.world.zone_of_provider(provider_id)
+        through = whole["data_through_at"]
         return {
-            "as_of_at": min(self.billing.as_of, end),
-            "data_through_at": min(through, end) if through else None,
+            "as_of_at": min(self.billing.as_of, start_of(until + timedelta(days=1), zone)),
+            "data_through_at": min(through, start_of(until, zone)) if through else None,
             "is_stale": until >= self.billing.today(provider_id) and whole["is_stale"],
         }
 

@@ -1,5 +1,6 @@
 {{ config(
     effect={'from': 'changed.payment_date'},
+    settles={'period': 'payment_date', 'margin_days': 62},
     indexes=[{'columns': ['customer_id', 'payment_date']}, {'columns': ['bill_id']}]
 ) }}
 

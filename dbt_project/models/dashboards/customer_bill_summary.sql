@@ -1,5 +1,5 @@
 {{ config(
-    settles={'period': 'as_of_at', 'margin_days': 62, 'apart_from': ['int_freshness__data_through']},
+    settles={'period': 'as_of_at', 'margin_days': 2, 'apart_from': ['int_freshness__data_through']},
     indexes=[{'columns': ['customer_id', 'billing_period_start']}, {'columns': ['provider_id', 'billing_period_start']}]
 ) }}
 
@@ -7,7 +7,7 @@ with open_line as (
     select
         balanced.*,
         least({{ as_of() }}, {{ day_start('balanced.paid_to_date + 1', 'calendar.time_zone') }}) as as_of_at,
-        {{ day_start('balanced.paid_to_date + 1', 'calendar.time_zone') }} as closes_at
+        {{ day_start('balanced.paid_to_date', 'calendar.time_zone') }} as last_day_start_at
     from {{ ref('int_billing__balances') }} as balanced
     left join {{ ref('int_providers__calendar') }} as calendar using (provider_id)
     where {{ not_settled('balanced.paid_to_date', days_before=2) }}
@@ -40,7 +40,7 @@ select
     '{{ var("reporting_currency") }}'::text as reporting_currency,
     line.total_amount_reporting,
     line.as_of_at,
-    least(freshness.data_through_at, line.closes_at) as data_through_at,
+    least(freshness.data_through_at, line.last_day_start_at) as data_through_at,
     freshness.is_stale and line.paid_to_date >= line.as_of_date as is_stale
 from open_line as line
 -- By the index of the sums: PostgreSQL guesses far too few open lines to be trusted with another join.
