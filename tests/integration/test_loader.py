@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 import psycopg
 import pytest
 
+from ingestion.landing import new_bytes
 from tests.integration.landing import customer, identifier, land, usage
 from tests.integration.warehouse import Warehouse
 
@@ -59,6 +60,21 @@ def test_the_same_bytes_load_once_under_any_name(warehouse, tmp_path):
     shutil.move(path, tmp_path / "usage_records" / "deep" / "c.csv")
     assert warehouse.load("usage_records", tmp_path).files == ()
     assert warehouse.balance() == {"a.csv": (1, 1, 0, 0)}
+
+
+def test_the_bytes_of_new_files_are_known_before_they_are_read(warehouse, tmp_path):
+    def measured() -> int:
+        with psycopg.connect(warehouse.url) as connection:
+            return new_bytes(connection, tmp_path, "usage_records")
+
+    first = land(tmp_path, "usage_records", "a.csv", [usage(1), usage(2)], modified_at=1_770_000_000)
+    assert measured() == first.stat().st_size
+    warehouse.load("usage_records", tmp_path)
+    assert measured() == 0
+    second = land(tmp_path, "usage_records", "b.csv", [usage(3)])
+    assert measured() == second.stat().st_size
+    changed = land(tmp_path, "usage_records", "a.csv", [usage(4)], modified_at=1_770_000_001)
+    assert measured() == second.stat().st_size + changed.stat().st_size
 
 
 def test_later_delivery_wins_and_the_ledgers_move(warehouse, tmp_path):

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from orchestration.analytics.churn.labels import Floats, Ints
+from orchestration.analytics.churn.tree_kernel import sum_of_trees
 
 MAX_DEPTH = 7
 # Beyond this no value of a column lies: a split between known and missing values has it for infinity.
@@ -65,23 +66,10 @@ class Forest:
 
     def log_odds(self, columns: Floats) -> Floats:
         """The sum of the trees' values, and the base."""
-        total = np.full(len(columns), self.base)
-        rows = np.arange(len(columns))
-        missing = np.isnan(columns)
-        for start in self.starts[:-1]:
-            node = np.full(len(columns), start)
-            while True:
-                split = self.column[node]
-                inner = split >= 0
-                if not inner.any():
-                    break
-                taken = np.where(inner, split, 0)
-                is_left = np.where(
-                    missing[rows, taken], self.missing_left[node], columns[rows, taken] <= self.threshold[node]
-                )
-                node = np.where(inner, start + np.where(is_left, self.left[node], self.right[node]), node)
-            total += self.value[node]
-        return total
+        return sum_of_trees(
+            np.ascontiguousarray(columns, dtype=np.float64), self.base, self.starts[:-1], self.column, self.threshold,
+            self.left, self.right, self.missing_left, self.value,
+        )  # fmt: skip
 
     @property
     def expected(self) -> float:
