@@ -110,6 +110,7 @@ def parse_files(project_folder: Path, parsed_folder: Path) -> None:
     """
     from dbt.cli.main import dbtRunner
 
+    spare_work()
     parsed_folder.mkdir(parents=True, exist_ok=True)
     os.environ["DBT_DATABASE"] = _NOWHERE
     result = dbtRunner().invoke(_arguments("parse", target_folder=parsed_folder, project_folder=project_folder))
@@ -134,9 +135,15 @@ def parse_project(folder: Path, database: str) -> ParsedProject:
     return project
 
 
-def _leave_out_debugging() -> None:
-    """Lets dbt make no message of what is for its own debugging: nobody hears of it, and it is a tenth of the work."""
+def spare_work() -> None:
+    """Lets dbt leave out what nobody hears of.
+
+    Messages for its own debugging are a tenth of its work. And each adapter looks through the whole stack, and for each
+    frame through all modules, for where its behaviour flags come from; their list grows with every invocation, so that
+    after a hundred of them in a process each begins with seconds of it.
+    """
     from dbt.events.types import NodeFinished
+    from dbt_common.behavior_flags import BehaviorFlagRendered
     from dbt_common.events.base_types import DebugLevel
     from dbt_common.events.event_manager import EventManager
 
@@ -150,6 +157,7 @@ def _leave_out_debugging() -> None:
             fire(manager, e, *given, **named)
 
     EventManager.fire_event = fire_others  # type: ignore[method-assign,assignment]
+    BehaviorFlagRendered._default_source = staticmethod(lambda: "dbt.adapters")  # type: ignore[method-assign]
 
 
 def invoke(
@@ -174,7 +182,7 @@ def invoke(
     from orchestration.dbt_connections import keep_connections
 
     keep_connections()
-    _leave_out_debugging()
+    spare_work()
     os.environ.update(connection_environment(url))
     parsed = project.nodes(chosen)
     selection = ["--select", f"tag:{_CHOSEN}", "--indirect-selection", "empty"] if chosen else []

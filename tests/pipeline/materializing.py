@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 
-from orchestration.dbt_runner import PROJECT_FOLDER, ParsedProject, connection_environment, parse_files
+from orchestration.dbt_runner import PROJECT_FOLDER, ParsedProject, connection_environment, parse_files, spare_work
 from tests.conftest import database_name
 
 FOLDER = Path(__file__).with_name("materialization_project")
@@ -63,6 +63,7 @@ class Project:
         """Runs dbt; every node's name with its status, its message and the rows that changed."""
         from dbt.cli.main import dbtRunner
 
+        spare_work()
         target = self.folder / "target"
         parsed = ParsedProject(parsed_folder(self.folder), target, database_name(self.url))
         os.environ.update(connection_environment(self.url))
