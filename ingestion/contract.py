@@ -125,7 +125,8 @@ class Dirtying(BaseModel):
 class Contract(BaseModel):
     """The contract of one feed.
 
-    `identity` is what may stand once in the raw table: the key, and `updated_at` where the feed has it.
+    `identity` is what may stand once in the raw table: the key, and `updated_at` where the feed has it. `issue_number`
+    is the column of the key that counts the issues of one thing (the versions of a bill).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -134,6 +135,7 @@ class Contract(BaseModel):
     source_system: str
     description: str
     key: tuple[str, ...]
+    issue_number: str | None = None
     columns: tuple[Column, ...]
     partition_by: Partitioning | None = None
     touched_by: str | None = None
@@ -154,6 +156,8 @@ class Contract(BaseModel):
         for name in self.identity:
             if not (self.column(name).required or self.column(name).default is not None):
                 raise ValueError(f"{name} is part of the key, so it must be required or have a default")
+        if self.issue_number and self.issue_number not in self.key[1:]:
+            raise ValueError(f"the issue number {self.issue_number} must be part of the key, after what it numbers")
         if self.partition_by and self.partition_by.column not in self.key:
             raise ValueError(f"the partition column {self.partition_by.column} must be part of the key")
         return self
@@ -166,6 +170,11 @@ class Contract(BaseModel):
     @property
     def identity(self) -> tuple[str, ...]:
         return (*self.key, "updated_at") if self.is_versioned else self.key
+
+    @property
+    def entity_key(self) -> tuple[str, ...]:
+        """What names the thing itself, whichever of its issues and versions a row is."""
+        return tuple(name for name in self.key if name != self.issue_number)
 
     @property
     def all_columns(self) -> tuple[Column, ...]:

@@ -134,12 +134,13 @@ def move_to_duplicates(connection: Connection, earlier: dict[UUID, int], clashin
 
 
 def touch_days(connection: Connection, contract: Contract, load_id: UUID, days: set[date]) -> None:
-    """Records the days; an entity whose day moved between versions touches the days of all its versions."""
+    """Records the days; what moved between issues or versions touches the days of all of them."""
     column = contract.touched_by
     if column is None:
         return
     if contract.is_versioned and column not in contract.identity:
-        table, key = sql.Identifier("raw", contract.feed), sql.SQL(", ").join(map(sql.Identifier, contract.key))
+        table = sql.Identifier("raw", contract.feed)
+        key = sql.SQL(", ").join(map(sql.Identifier, contract.entity_key))
         rows = connection.execute(
             sql.SQL(
                 "select distinct {day} from {table} where {column} is not null"

@@ -136,7 +136,7 @@ def test_every_version_of_an_entity_is_kept_once(warehouse, tmp_path):
                          identifier("ann")) == [("active",), ("suspended",)]  # fmt: skip
 
 
-def test_a_moved_day_touches_the_old_day_too(warehouse, tmp_path):
+def test_a_day_moved_by_a_version_or_an_issue_touches_the_old_days_too(warehouse, tmp_path):
     bill = {
         "bill_id": identifier("b"), "provider_id": identifier("p"), "customer_id": identifier("c"),
         "billing_period_start": "2026-01-01", "billing_period_end": "2026-02-01", "issued_on": "2026-02-03",
@@ -149,6 +149,10 @@ def test_a_moved_day_touches_the_old_day_too(warehouse, tmp_path):
     land(tmp_path, "bills", "2.jsonl", [moved], modified_at=1_770_000_100)
     assert warehouse.load("bills", tmp_path).touched_days == {date(2026, 1, 1), date(2026, 1, 5)}
     assert warehouse.ask("select distinct bill_version from raw.bills") == [(1,)]
+    reissued = {**moved, "bill_version": 2, "billing_period_start": "2025-09-05", "updated_at": "2026-02-05T00:00:00Z"}
+    land(tmp_path, "bills", "3.jsonl", [reissued], modified_at=1_770_000_200)
+    days = {date(2026, 1, 1), date(2026, 1, 5), date(2025, 9, 5)}
+    assert warehouse.load("bills", tmp_path).touched_days == days
 
 
 def test_a_charge_that_moves_touches_its_old_day_and_both_bills(warehouse, tmp_path):

@@ -1,5 +1,6 @@
 {{ config(
     effect={'from': 'least(changed.billing_period_start, changed.issued_on)'},
+    settles={'period': 'issued_on', 'margin_days': 62},
     materialized='partition_replaced',
     partition_by={'fields': 'billing_period_start', 'method': 'range', 'granularity': 'month', 'default_partition': true},
     window='whole',
