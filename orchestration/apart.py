@@ -7,11 +7,12 @@ Not here: which steps those are.
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
@@ -58,20 +59,32 @@ def in_own_process(function: Callable[Arguments, Result]) -> Callable[Arguments,
     """
 
     def compute(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, context, initializer=_end_with_parent) as pool:
-            try:
-                return pool.submit(function, *arguments, **named).result()
-            except BrokenProcessPool as error:
-                raise BrokenProcessPool(
-                    f"the process of {function.__name__} ended before it was done, as when memory runs out or somebody"
-                    " ends it; nothing of its transaction was kept; run again"
-                ) from error
+        return side_by_side([functools.partial(function, *arguments, **named)])[0]
 
     return compute
 
 
-def _end_with_parent() -> None:
+def side_by_side(calls: Sequence[functools.partial[Result]]) -> list[Result]:
+    """What the calls return, in their order; each computes in a process of its own, as `in_own_process` says.
+
+    They share the cores: each loop of scikit-learn's takes its part of them.
+    """
+    context = multiprocessing.get_context("spawn")
+    cores = max((os.cpu_count() or 1) // len(calls), 1)
+    with ProcessPoolExecutor(len(calls), context, initializer=_begin, initargs=(cores,)) as pool:
+        try:
+            return [future.result() for future in [pool.submit(call) for call in calls]]
+        except BrokenProcessPool as error:
+            names = " or ".join(sorted({call.func.__name__ for call in calls}))
+            raise BrokenProcessPool(
+                f"the process of {names} ended before it was done, as when memory runs out or somebody ends it; nothing"
+                " of its transaction was kept; run again"
+            ) from error
+
+
+def _begin(cores: int) -> None:
+    """Ends this process with its parent; OpenMP reads how many threads it may begin as it is loaded."""
+    os.environ["OMP_NUM_THREADS"] = str(cores)
     parent = multiprocessing.parent_process()
     assert parent is not None
 

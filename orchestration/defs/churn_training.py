@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import pandas as pd
 import psycopg
@@ -25,7 +26,7 @@ from orchestration.analytics.churn_scores.training import (
     leavers_by_segment,
     train,
 )
-from orchestration.apart import in_own_process
+from orchestration.apart import in_own_process, side_by_side
 from orchestration.defs.churn_reading import PAST, Reader, instants_of, read_seeds
 from orchestration.defs.frames import Chart, plain_values
 from orchestration.defs.plans import plan_fits
@@ -134,10 +135,8 @@ def fill_all_models(connection: psycopg.Connection, url: str, run_id: str, as_of
     savings = plan_fits(connection, set().union(*(one.instants for one in due)))
     if len(due) < len(ENTITIES) or sum(one.rows_count for one in due) < _ROWS_FOR_PROCESSES:
         return [fill_models(connection, one, savings) for one in found]
-    from joblib import Parallel, delayed  # type: ignore[import-untyped]
-
-    jobs = (delayed(_fill_models_by)(url, run_id, one, savings) for one in found)
-    return list(Parallel(n_jobs=len(ENTITIES))(jobs))
+    # Not joblib's processes: those wait for more work for minutes, and this one could not end before they do.
+    return side_by_side([partial(_fill_models_by, url, run_id, one, savings) for one in found])
 
 
 def _fill_models_by(url: str, run_id: str, work: Work | Fitted, savings: Savings) -> Fitted:

@@ -1,5 +1,6 @@
 """Steps at work beside the others of their run: order, results, failures, and the process that ends with its parent."""
 
+import functools
 import multiprocessing
 import os
 import signal
@@ -15,7 +16,7 @@ import psutil
 import pytest
 
 from ingestion.errors import FileRefused
-from orchestration.apart import FIRST, LAST, apart, in_own_process, let_steps_work_apart
+from orchestration.apart import FIRST, LAST, apart, in_own_process, let_steps_work_apart, side_by_side
 from orchestration.warehouse.settings import ROOT
 
 
@@ -155,6 +156,15 @@ def test_a_process_gives_back_results_and_errors():
         in_own_process(_refuse)("line 1 lacks a column")
     with pytest.raises(BrokenProcessPool, match="the process of _exit ended before it was done"):
         in_own_process(os._exit)(3)
+
+
+def _threads_of_two():
+    return side_by_side([functools.partial(os.getenv, "OMP_NUM_THREADS"), functools.partial(divmod, 17, 5)])
+
+
+def test_processes_side_by_side_share_the_cores_and_end_with_what_began_them():
+    assert in_own_process(_threads_of_two)() == [str(max((os.cpu_count() or 1) // 2, 1)), (3, 2)]
+    assert multiprocessing.active_children() == []
 
 
 def test_the_process_ends_with_its_parent(tmp_path):
