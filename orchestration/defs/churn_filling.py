@@ -5,7 +5,7 @@ Not here: Dagster (churn), queries (churn_reading), models (churn_training), the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 
 import pandas as pd
@@ -15,8 +15,17 @@ from orchestration.analytics.churn import drift, remaining_months
 from orchestration.analytics.churn_scores.bundles import Last
 from orchestration.analytics.churn_scores.retention import columns as retention_columns
 from orchestration.analytics.churn_scores.retention import members_of, retention_rows
-from orchestration.analytics.churn_scores.scoring import add_value, add_work, score_rows
-from orchestration.defs.churn_reading import HORIZONS, PAST, Reader, read_contacts, read_seeds, read_value
+from orchestration.analytics.churn_scores.scoring import DIGITS, add_value, add_work, score_rows
+from orchestration.defs.churn_reading import (
+    HORIZONS,
+    IN_LINES,
+    LATEST,
+    PAST,
+    Reader,
+    read_contacts,
+    read_seeds,
+    read_value,
+)
 from orchestration.defs.churn_training import no_model_reasons, principal_labels, trained_from
 from orchestration.defs.frames import plain_values
 from orchestration.defs.replacing import replace_rows
@@ -71,38 +80,40 @@ def fill_service_scores(reader: Reader, day: date) -> Told:
 
 def _scores(reader: Reader, day: date) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str], list[str]]:
     """The rows at AS_OF, their scores, why segments have no model, and the features that have drifted."""
-    rows = reader.rows("feature.is_latest")
+    rows = reader.rows(LATEST, {"from": day})
     if rows.empty:
         return rows, pd.DataFrame(), {}, []
     bundles, segment = reader.bundles(day), reader.segments(rows)
     missing = sorted(set(segment) - set(bundles))
-    few = _too_little_known(reader, day) if missing else {}
+    few = _too_little_known(reader, day, missing) if missing else {}
     reasons = {name: few.get(name, NO_MODEL) for name in missing}
     features = reader.features(rows)
     scores = score_rows(features, segment, reader.rules(rows), bundles, reasons, reader.seeds.words, reader.horizons,
                         int(reader.seeds.parameters["factors_shown"]))  # fmt: skip
-    return rows, scores, reasons, _drifted(features, segment, bundles, reader.seeds.parameters)
+    return rows, scores, reasons, _drifted(features, scores, bundles, reader.seeds.parameters)
 
 
-def _too_little_known(reader: Reader, day: date) -> dict[str, str]:
-    """Why segments have no model: what could be learned from is too little."""
-    light = reader.rows(PAST, {"from": trained_from(reader, day)}, is_light=True)
+def _too_little_known(reader: Reader, day: date, segments: Collection[str]) -> dict[str, str]:
+    """Why these segments have no model: what could be learned from is too little."""
+    lines = reader.seeds.lines_of(segments)
+    light = reader.rows(f"{PAST} and {IN_LINES}", {"from": trained_from(reader, day), "lines": lines}, is_light=True)
     return no_model_reasons(reader, light, principal_labels(reader, light)) if len(light) else {}
 
 
 def _drifted(
-    features: pd.DataFrame, segment: pd.Series, bundles: Mapping[str, Last], parameters: Mapping[str, float]
+    features: pd.DataFrame, scores: pd.DataFrame, bundles: Mapping[str, Last], parameters: Mapping[str, float]
 ) -> list[str]:
     """Features, and the score, that are spread otherwise than when the segment's model was trained."""
     found = []
     for name, held in sorted(bundles.items()):
-        current, bundle = features[segment == name], held.bundle
-        if current.empty:
+        own, bundle = scores["segment"] == name, held.bundle
+        if not own.any():
             continue
-        names = [one for one in bundle.chief.feature_names if one in current.columns]
+        names = [one for one in bundle.chief.feature_names if one in features.columns]
+        before = bundle.chief.predict_probability(bundle.reference).round(DIGITS)
         sides = [
-            side[names].assign(churn_probability=bundle.chief.predict_probability(side))
-            for side in (bundle.reference, current)
+            bundle.reference[names].assign(churn_probability=before),
+            features.loc[own, names].assign(churn_probability=scores.loc[own, "churn_probability"]),
         ]
         moved = drift(*sides, watch=parameters["drift_watch"], alarm=parameters["drift_alarm"])
         found += [

@@ -5,7 +5,7 @@ Not here: what is computed (orchestration.analytics.churn_scores), what is writt
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,14 +16,16 @@ import psycopg
 
 from orchestration.analytics.churn_scores.bundles import Bundle, Last
 from orchestration.analytics.churn_scores.departures import customer_stays, label_rows, service_stays
-from orchestration.analytics.churn_scores.features import model_features, segments_of
+from orchestration.analytics.churn_scores.features import BUSINESS, model_features, segments_of
 from orchestration.analytics.churn_scores.rules import rule_scores
 from orchestration.analytics.churn_scores.training import Labelled
 from orchestration.defs.frames import read_frame
 from orchestration.defs.plans import plan_fits
 
 HORIZONS = (30, 60, 90)
+IN_LINES = "feature.line_of_business = any(%(lines)s)"
 PAST = "not feature.is_latest and feature.as_of_date >= %(from)s"
+LATEST = "feature.is_latest and feature.as_of_date >= %(from)s"
 # Before any usage came nothing is known of a prepaid service's silence.
 _PREPAID = """
     select service.service_id,
@@ -43,7 +45,8 @@ _ROWS = {
         from core.feature_customer as feature
         left join (
             select as_of_date, customer_id, max(usage_from_at) as usage_from_at, min(usage_to_at) as usage_to_at
-            from core.feature_service inner join prepaid using (service_id) group by as_of_date, customer_id
+            from core.feature_service inner join prepaid using (service_id)
+            where as_of_date >= %(from)s group by as_of_date, customer_id
         ) as watched using (as_of_date, customer_id)
         where {{condition}} order by feature.as_of_date, feature.customer_id""",
     "service": f"""
@@ -99,7 +102,7 @@ _VALUE = """
         select customer_id, max(contacted_at) as last_contacted_at from core.fct_campaign_contact
         where not is_control and contacted_at < %(as_of)s group by customer_id
     ) as contact on contact.customer_id = feature.customer_id
-    where feature.is_latest"""
+    where feature.is_latest and feature.as_of_date >= %(day)s"""
 _CONTACTS = """
     select campaign_id, campaign_name, coalesce(service_id, customer_id) as member_id, service_id, customer_id,
         contacted_at, coalesce(is_control, false) as is_control, coalesce(outcome = 'accepted', false) as is_accepted,
@@ -137,6 +140,10 @@ class Seeds:
     silences: tuple[int, ...]
     silent_days: int
     reconnection_days: int
+
+    def lines_of(self, segments: Collection[str]) -> list[str]:
+        """The lines of business whose rows may be of these segments; a business customer's may be any."""
+        return sorted(line for line, segment in self.segments.items() if {segment, BUSINESS} & set(segments))
 
 
 def read_seeds(connection: psycopg.Connection) -> Seeds:
@@ -185,8 +192,8 @@ class Reader:
         """What the names of the entity's models begin with."""
         return f"churn_{self.entity}_"
 
-    def rows(self, condition: str, values: dict[str, object] | None = None, *, is_light: bool = False) -> pd.DataFrame:
-        """Feature rows with what their labels and rules need; light ones without the features."""
+    def rows(self, condition: str, values: dict[str, object], *, is_light: bool = False) -> pd.DataFrame:
+        """Feature rows since the value `from`, with what labels and rules need; light ones without the features."""
         rule_features = sorted(set(self.seeds.rules["feature"]))
         names = ["customer_type"] if self.entity == "customer" else ["customer_id"]
         light = ", ".join([_LIGHT.format(id=self.id), *(f"feature.{name}" for name in names)])

@@ -20,7 +20,7 @@ from orchestration.analytics.churn.evaluation import (
 )
 from orchestration.analytics.churn.horizons import probabilities_by_horizon
 from orchestration.analytics.churn.lifetime import expected_loss, remaining_months
-from orchestration.analytics.churn.model import ChurnModel
+from orchestration.analytics.churn.model import ChurnModel, Told
 from orchestration.analytics.churn.over_time import OverTime, evaluate_by_period, evaluate_over_time
 from orchestration.analytics.churn.profit import ExpectedProfit, ProfitParameters, expected_maximum_profit
 from orchestration.analytics.churn.promotion import Promotion, first_promotion, promotion
@@ -39,6 +39,7 @@ __all__ = [
     "Promotion",
     "RetentionResult",
     "SegmentResult",
+    "Told",
     "area_under_curve",
     "auc_difference",
     "base_rate_brier",

@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from orchestration.analytics.churn.columns import Column, Values, judge_columns, read_columns
+from orchestration.analytics.churn.columns import Column, judge_columns, read_columns
 from orchestration.analytics.churn.encoding import Matrices
 from orchestration.analytics.churn.fitting import Member, Mix, fit_parts
 from orchestration.analytics.churn.labels import Floats, Ints, both_classes, read_label
@@ -103,22 +104,21 @@ class ChurnModel:
         """Share of the training rows that left."""
         return float(str(self.settings["base_rate"]))
 
-    def _read(self, features: pd.DataFrame) -> dict[str, Values]:
-        return read_columns(self.columns, features)
-
-    def log_odds(self, features: pd.DataFrame) -> pd.Series:
-        """The log-odds of leaving, per row.
+    def told(self, features: pd.DataFrame) -> Told:
+        """What the model says of the rows, which are read and coded once.
 
         Raises:
             ChurnDataError: a column of the model's is not in the frame.
         """
-        return self._series(
-            features, self.mix.log_odds(self.whole.parts(self.whole.encoder.encode(self._read(features))))
-        )
+        return Told(self, features)
+
+    def log_odds(self, features: pd.DataFrame) -> pd.Series:
+        """The log-odds of leaving, per row; errors as told."""
+        return self.told(features).log_odds
 
     def predict_probability(self, features: pd.DataFrame) -> pd.Series:
-        """The calibrated probability of leaving, per row; errors as log_odds."""
-        return self._series(features, sigmoid(self.log_odds(features).to_numpy()))
+        """The calibrated probability of leaving, per row; errors as told."""
+        return self.told(features).probability
 
     @property
     def intercept(self) -> float:
@@ -132,39 +132,11 @@ class ChurnModel:
 
         Of the linear part, weights times the distance from the training mean; of the trees, Shapley values.
         """
-        matrices = self.whole.encoder.encode(self._read(features))
-        count = len(self.columns)
-        total = self.mix.weights[0] * _linear_contributions(self, matrices, count)
-        for weight, forest in zip(self.mix.weights[1:], self.whole.forests, strict=True):
-            if weight > 0:
-                total += weight * forest.contributions(matrices.trees, matrices.tree_owner, count)
-        return pd.DataFrame(total, index=features.index, columns=list(self.feature_names))
+        return self.told(features).contributions()
 
     def interval(self, features: pd.DataFrame, level: float = INTERVAL_LEVEL) -> pd.DataFrame:
-        """Between which the probability lies at the level, from how the models without one fold each differ.
-
-        The grouped jackknife in log-odds: variance (k - 1) / k times the sum of squared deviations of k models, with
-        Student's quantile of k - 1 degrees of freedom (Tukey 1958; Efron and Tibshirani 1993, chapter 11).
-
-        Returns:
-            lower, upper, confidence (1 - width) per row.
-        """
-        from scipy.stats import t
-
-        read = self._read(features)
-        matrices, levels = self.whole.encoder.encode(read), self.whole.encoder.levels(read)
-        middle = self.mix.log_odds(self.whole.parts(matrices))
-        told = np.array(
-            [
-                self.mix.log_odds(member.parts(matrices.with_rates(member.encoder.rates(levels), member.encoder)))
-                for member in self.folds
-            ]
-        )
-        count = len(told)
-        error = np.sqrt((count - 1) / count * np.sum((told - told.mean(axis=0)) ** 2, axis=0))
-        reach = float(t.ppf(0.5 + level / 2, count - 1)) * error
-        lower, upper = sigmoid(middle - reach), sigmoid(middle + reach)
-        return pd.DataFrame({"lower": lower, "upper": upper, "confidence": 1 - (upper - lower)}, index=features.index)
+        """Between which the probability lies at the level; see Told.interval."""
+        return self.told(features).interval(level)
 
     def to_bytes(self) -> bytes:
         """The whole model as compressed JSON; the same model gives the same bytes."""
@@ -188,9 +160,62 @@ class ChurnModel:
         """SHA-256 of `to_bytes`, in hexadecimal digits."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
-    @staticmethod
-    def _series(features: pd.DataFrame, values: Floats) -> pd.Series:
-        return pd.Series(values, index=features.index, dtype=np.float64)
+
+class Told:
+    """What a model says of the rows of a frame: `ChurnModel.told`."""
+
+    def __init__(self, model: ChurnModel, features: pd.DataFrame) -> None:
+        self._model = model
+        self._index = features.index
+        self._read = read_columns(model.columns, features)
+        self._matrices = model.whole.encoder.encode(self._read)
+
+    @cached_property
+    def _middle(self) -> Floats:
+        return self._model.mix.log_odds(self._model.whole.parts(self._matrices))
+
+    @property
+    def log_odds(self) -> pd.Series:
+        """The log-odds of leaving, per row."""
+        return pd.Series(self._middle, index=self._index, dtype=np.float64)
+
+    @property
+    def probability(self) -> pd.Series:
+        """The calibrated probability of leaving, per row."""
+        return pd.Series(sigmoid(self._middle), index=self._index, dtype=np.float64)
+
+    def contributions(self) -> pd.DataFrame:
+        """As ChurnModel.contributions."""
+        model, matrices, count = self._model, self._matrices, len(self._model.columns)
+        total = model.mix.weights[0] * _linear_contributions(model, matrices, count)
+        for weight, forest in zip(model.mix.weights[1:], model.whole.forests, strict=True):
+            if weight > 0:
+                total += weight * forest.contributions(matrices.trees, matrices.tree_owner, count)
+        return pd.DataFrame(total, index=self._index, columns=list(model.feature_names))
+
+    def interval(self, level: float = INTERVAL_LEVEL) -> pd.DataFrame:
+        """Between which the probability lies at the level, from how the models without one fold each differ.
+
+        The grouped jackknife in log-odds: variance (k - 1) / k times the sum of squared deviations of k models, with
+        Student's quantile of k - 1 degrees of freedom (Tukey 1958; Efron and Tibshirani 1993, chapter 11).
+
+        Returns:
+            lower, upper, confidence (1 - width) per row.
+        """
+        from scipy.stats import t
+
+        mix, levels = self._model.mix, self._model.whole.encoder.levels(self._read)
+        told = np.array(
+            [
+                mix.log_odds(member.parts(self._matrices.with_rates(member.encoder.rates(levels), member.encoder)))
+                for member in self._model.folds
+            ]
+        )
+        count = len(told)
+        error = np.sqrt((count - 1) / count * np.sum((told - told.mean(axis=0)) ** 2, axis=0))
+        reach = float(t.ppf(0.5 + level / 2, count - 1)) * error
+        lower, upper = sigmoid(self._middle - reach), sigmoid(self._middle + reach)
+        return pd.DataFrame({"lower": lower, "upper": upper, "confidence": 1 - (upper - lower)}, index=self._index)
 
 
 def _case_control(values: Floats, most: float | None, seed: int) -> tuple[Ints, float]:

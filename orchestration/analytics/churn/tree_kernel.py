@@ -1,4 +1,4 @@
-"""What boosted trees say of many rows, compiled: in numpy each tree goes over all rows once for every level.
+"""What boosted trees say of many rows and why, compiled: in numpy each tree goes over all rows for every level.
 
 Not here: the trees (trees), how compiled code is kept (ingestion.kernel_base).
 """
@@ -31,3 +31,22 @@ def sum_of_trees(
                 node = start + (left[node] if is_left else right[node])
             total[row] += value[node]
     return total
+
+
+@compiled
+def add_leaf(met: npt.NDArray[np.bool_], table: Floats, players: Ints, total: Floats) -> None:
+    """Adds a leaf's Shapley values to `total` (row, feature).
+
+    Args:
+        met: per player of the leaf's game and row, whether the row satisfies the player's splits.
+        table: of product_game, times the leaf's value: one row per pattern (bit i: player i satisfies its splits).
+        players: the feature of each player.
+        total: what is added to.
+    """
+    for row in range(met.shape[1]):
+        pattern = 0
+        for player in range(met.shape[0]):
+            if met[player, row]:
+                pattern |= 1 << player
+        for player in range(met.shape[0]):
+            total[row, players[player]] += table[pattern, player]

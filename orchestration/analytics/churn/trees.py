@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from orchestration.analytics.churn.labels import Floats, Ints
-from orchestration.analytics.churn.tree_kernel import sum_of_trees
+from orchestration.analytics.churn.tree_kernel import add_leaf, sum_of_trees
 
 MAX_DEPTH = 7
 # Beyond this no value of a column lies: a split between known and missing values has it for infinity.
@@ -115,7 +115,8 @@ class Forest:
         """Follows every path; `path` holds per feature whether a case satisfies its splits, and the share that does."""
         if self.column[node] < 0:
             if path and self.value[node] != 0:
-                _add_leaf(path, float(self.value[node]), total)
+                table = float(self.value[node]) * product_game(tuple(share for _, share in path.values()))
+                add_leaf(np.array([met for met, _ in path.values()]), table, np.array(list(path)), total)
             return
         feature = int(owner[self.column[node]])
         for child, is_left in ((root + int(self.left[node]), True), (root + int(self.right[node]), False)):
@@ -124,16 +125,6 @@ class Forest:
             before = path.get(feature)
             met = (goes, share) if before is None else (before[0] & goes, before[1] * share)
             self._descend(root, child, {**path, feature: met}, goes_left, owner, total)
-
-
-def _add_leaf(path: dict[int, tuple[npt.NDArray[np.bool_], float]], value: float, total: Floats) -> None:
-    pattern = np.zeros(len(total), dtype=np.int64)
-    for position, (met, _) in enumerate(path.values()):
-        pattern |= met.astype(np.int64) << position
-    table = value * product_game(tuple(share for _, share in path.values()))
-    parts = table[pattern]
-    for position, feature in enumerate(path):
-        total[:, feature] += parts[:, position]
 
 
 def product_game(shares: tuple[float, ...]) -> Floats:

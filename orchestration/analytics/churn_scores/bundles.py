@@ -15,7 +15,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from orchestration.analytics.churn import ChurnModel, probabilities_by_horizon
+from orchestration.analytics.churn import ChurnModel, Told, probabilities_by_horizon
 from orchestration.analytics.churn_scores.words import plain_value
 
 REFERENCE_ROWS, REFERENCE_DATES = 1000, 3
@@ -44,9 +44,14 @@ class Bundle:
         """The model of the principal horizon."""
         return self.models[self.principal]
 
-    def probabilities(self, features: pd.DataFrame) -> pd.DataFrame:
-        """Per row the probability of leaving within each horizon (a column each), none below a shorter one's."""
-        return probabilities_by_horizon(self.models, features, principal=self.principal)
+    def probabilities(self, features: pd.DataFrame, chief: Told | None = None) -> pd.DataFrame:
+        """Per row the probability of leaving within each horizon (a column each), none below a shorter one's.
+
+        Args:
+            features: of the rows.
+            chief: what `chief` says of them, if that is known.
+        """
+        return probabilities_by_horizon(self.models, features, principal=self.principal, chief=chief)
 
     def to_bytes(self) -> bytes:
         """JSON; the same bundle gives the same bytes."""

@@ -66,17 +66,18 @@ def _by_model(
     features: pd.DataFrame, held: Last, words: Mapping[str, Mapping[str, object]], horizons: Sequence[int], shown: int
 ) -> pd.DataFrame:
     bundle = held.bundle
-    probabilities = bundle.probabilities(features).round(DIGITS)
+    said = bundle.chief.told(features)
+    probabilities = bundle.probabilities(features, said).round(DIGITS)
     chief = probabilities[bundle.principal]
     non_payment = bundle.non_payment.predict_probability(features).round(DIGITS) if bundle.non_payment else np.nan
     found = pd.DataFrame({"churn_probability": chief}, index=features.index)
     for days in horizons:
         found[f"churn_probability_{days}d"] = probabilities.get(days, np.nan)
-    factors = risk_factors(bundle.chief.contributions(features), features, words, shown)
+    factors = risk_factors(said.contributions(), features, words, shown)
     return found.assign(
         non_payment_probability=non_payment,
         is_high_risk=(chief > bundle.high_risk_threshold).astype(object),
-        confidence_score=bundle.chief.interval(features)["confidence"].round(DIGITS),
+        confidence_score=said.interval()["confidence"].round(DIGITS),
         risk_factors=pd.Series(factors, index=features.index),
         is_rule_fallback=False,
         fallback_reason=None,

@@ -53,14 +53,15 @@ def score_elements(
 
 def _by_model(features: pd.DataFrame, held: Last, words: Mapping[str, Mapping[str, Any]], shown: int) -> pd.DataFrame:
     bundle = held.bundle
-    probabilities = bundle.probabilities(features)
+    said = bundle.chief.told(features)
+    probabilities = bundle.probabilities(features, said)
     found = pd.DataFrame(
         {f"failure_probability_{days}d": probabilities.get(days, np.nan) for days in HORIZONS}, index=features.index
     )
-    factors = risk_factors(bundle.chief.contributions(features), features, words, shown)
+    factors = risk_factors(said.contributions(), features, words, shown)
     return found.assign(
         risk_reasons=pd.Series(factors, index=features.index, dtype=object),
-        confidence_score=bundle.chief.interval(features)["confidence"].round(DIGITS),
+        confidence_score=said.interval()["confidence"].round(DIGITS),
         score_method=MODEL,
         fallback_reason=None,
         model_version=held.version,
