@@ -114,7 +114,9 @@ def read_inputs(folder: Path, judged_from: date | None = None) -> Inputs:
                     "order_id")  # fmt: skip
     orders = (
         orders.filter(pl.col("order_status") == "completed").unique("order_id").with_columns(_instant("completed_at"))
-    )
+        .select(pl.col(name).cast(kind) for name, kind in ORDERS.items())
+        .sort("service_id", "completed_at", "order_type")
+    )  # fmt: skip
     first = usage.join(services.select("service_id", "provider_id").unique("service_id"), on="service_id")
     first_days = dict(first.group_by("provider_id").agg(pl.col("day").min()).iter_rows())
     recurring = charges.filter(pl.col("charge_type") == "recurring")["service_id"].unique()
@@ -122,7 +124,7 @@ def read_inputs(folder: Path, judged_from: date | None = None) -> Inputs:
         as_of, as_of.astimezone(ZoneInfo(TIME_ZONE)).date(), judged_from or bills["billing_period_start"].min(),
         usage["day"].min(), _tariffs(folder, places), first_days, services, bills, charges, payments, usage,
         elements.select(pl.col(name).cast(kind) for name, kind in ELEMENTS.items()).sort("element_id"),
-        orders.select(list(ORDERS)).sort("service_id", "completed_at", "order_type"), pl.DataFrame(schema=QUARANTINED),
+        orders, pl.DataFrame(schema=QUARANTINED),
         plans.select(pl.col(name).cast(kind) for name, kind in PLANS.items()).sort("plan_id"), recurring,
         frozenset(row["country_code"] for row in seed("fraud_countries")),
     )  # fmt: skip

@@ -81,7 +81,7 @@ _BUSIEST = """
     with busy_hour as (
         select service_id, (usage_timestamp at time zone time_zone)::date as day, date_trunc('hour', usage_timestamp),
             sum(data_usage_bytes * 3600 / greatest(coalesce(session_seconds, 0), 3600)) * 8 / 3600 / 1000000 as mbps
-        from core.fct_usage_event
+        from intermediate.int_usage__records
         where usage_type = 'data' and usage_timestamp >= %(as_of)s::timestamptz - %(days)s * interval '1 day'
             and usage_timestamp < %(as_of)s
         group by 1, 2, 3

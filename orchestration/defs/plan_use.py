@@ -20,25 +20,25 @@ from orchestration.analytics.rating.tariff import KINDS
 from orchestration.defs.frames import Schema, copied_frame
 
 _LONG_AGO = date(1, 1, 1)
-_USAGE_DAYS = "select provider_id::text, min(usage_date), max(usage_date) from core.fct_usage_daily group by 1"
+_USAGE_DAYS = (
+    "select provider_id::text, min(usage_date), max(usage_date) from intermediate.int_usage__provider_days group by 1"
+)
 _TIME_ZONE = "select provider_id::text, time_zone from core.dim_provider"
-# Kinds in the order of the rating's KINDS; days and seconds since 1970, days of the service's own calendar. The events
-# of a service come as one text: a row for each would cost more than all the rest.
+# Kinds in the order of the rating's KINDS; days of the service's own calendar, seconds since 1970.
 _EVENTS = f"""
-    select service_id, string_agg(concat_ws(' ',
-        (usage_timestamp at time zone time_zone)::date - '1970-01-01'::date,
-        extract(epoch from usage_timestamp)::bigint,
+    select service_id, (usage_timestamp at time zone time_zone)::date,
+        floor(date_part('epoch', usage_timestamp))::bigint,
         case usage_type when 'data' then 0 when 'voice' then 1 else 2 end,
         coalesce(direction = 'in', false)::integer * {INCOMING} + is_roaming::integer * {ROAMING},
         case usage_type when 'data' then data_usage_bytes when 'voice' then voice_seconds else sms_count end
-    ), ';')
-    from core.fct_usage_event
-    where usage_timestamp >= %(begins)s and usage_timestamp < %(ends)s
-    group by service_id"""
-_EVENT = ("day", "start", "kind", "flags", "quantity")
+    from intermediate.int_usage__records
+    where usage_timestamp >= %(begins)s and usage_timestamp < %(ends)s"""
+# Services are told apart by codes: text would take longer than all the rest.
+_EVENT: Schema = {"service_id": pl.Categorical, "day": pl.Date, "start": pl.Int64, "kind": pl.Int64, "flags": pl.Int64,
+                  "quantity": pl.Int64}  # fmt: skip
 # Whether a rule looks at single records, for each kind.
 _BY_RECORD = tuple(f"by_record_{kind}" for kind in range(len(KINDS)))
-_CELL: Schema = {"cell": pl.Int64, "service_id": pl.String, "first_day": pl.Date, "end_day": pl.Date,
+_CELL: Schema = {"cell": pl.Int64, "service_id": pl.Categorical, "first_day": pl.Date, "end_day": pl.Date,
                  "time_zone": pl.String, **dict.fromkeys(_BY_RECORD, pl.Boolean)}  # fmt: skip
 _NAMES = ("cell", "kind", "flags", "quantity", "start", "records")
 # (service, first day, end day, time zone, by record for each kind)
@@ -102,28 +102,19 @@ class UseReader:
         self._cells |= numbers
         rows = [(number, *cell[:-1], *cell[-1]) for cell, number in numbers.items()]
         frame = pl.DataFrame(rows, schema=_CELL, orient="row").sort("first_day")
-        # A day of any calendar lies within these; a month at a time, so that the text is never all in memory.
+        # A day of any calendar lies within these; a month at a time, so that not all of it is in memory as text.
         begins = datetime.combine(min(cell[1] for cell in cells) - timedelta(days=1), time.min, UTC)
         last = datetime.combine(max(cell[2] for cell in cells) + timedelta(days=1), time.min, UTC)
         parts = [self._use]
         while begins < last:
             ends = min((begins + timedelta(days=32)).replace(day=1), last)
-            asked = {"begins": begins, "ends": ends}
-            texts = copied_frame(self._connection, _EVENTS, {"service_id": pl.String, "events": pl.String}, asked)
-            parts.append(_use_of(frame, _events(texts)))
+            events = copied_frame(self._connection, _EVENTS, _EVENT, {"begins": begins, "ends": ends})
+            parts.append(_use_of(frame, events))
             begins = ends
         is_sum = pl.col("start") == 0
         use = pl.concat(parts)
         sums = use.filter(is_sum).group_by("cell", "kind", "flags", "start").agg(pl.sum("quantity", "records"))
         self._use = pl.concat([use.filter(~is_sum), sums.select(_NAMES)])
-
-
-def _events(texts: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `_EVENTS` taken apart: service_id and the whole numbers of `_EVENT`, `day` as a date."""
-    lines = texts.with_columns(pl.col("events").str.split(";")).explode("events")
-    fields = pl.col("events").str.splitn(" ", len(_EVENT)).struct.rename_fields(_EVENT)
-    events = lines.select("service_id", fields).unnest("events").with_columns(pl.col(_EVENT).cast(pl.Int64))
-    return events.with_columns(pl.col("day").cast(pl.Int32).cast(pl.Date))
 
 
 def _use_of(cells: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:

@@ -40,8 +40,9 @@ _FORGET = f"""
     kinds={"python", "postgres"},
     deps=[
         *(["core", name] for name in ("dim_service", "dim_service_pii", "dim_customer", "dim_provider",
-                                      "dim_service_plan", "dim_serviceable_location", "fct_bill", "fct_usage_daily",
-                                      "fct_usage_event", "fct_service_quality")),
+                                      "dim_service_plan", "dim_serviceable_location", "fct_bill",
+                                      "fct_service_quality")),
+        *(["intermediate", name] for name in ("int_usage__records", "int_usage__provider_days")),
         ["reference", "plan_advice_parameters"],
         ["reference", "customer_classes"],
     ],
@@ -89,7 +90,8 @@ def plan_fits(connection: psycopg.Connection, instants: Iterable[datetime]) -> d
 
     For models: it reads no use, version or price from the instant on. What the table holds for one is taken from it.
     """
-    (first_used,) = connection.execute("select min(usage_date) from core.fct_usage_daily").fetchone() or (None,)
+    first = connection.execute("select min(usage_date) from intermediate.int_usage__provider_days").fetchone()
+    (first_used,) = first or (None,)
     use, found = UseReader(connection), dict[datetime, dict[str, Decimal]]()
     for instant in sorted(instants):
         kept = connection.execute(_KEPT.encode(), [instant]).fetchall()

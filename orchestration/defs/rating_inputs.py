@@ -52,7 +52,7 @@ _SERVICES = f"""
     order by service_id, valid_from"""
 _USE = """
     select usage.service_id::text, (usage_timestamp at time zone usage.time_zone)::date, usage_type,
-        extract(epoch from usage_timestamp at time zone provider.time_zone)::bigint,
+        floor(extract(epoch from usage_timestamp at time zone provider.time_zone))::bigint,
         case usage_type when 'data' then data_usage_bytes when 'voice' then voice_seconds else sms_count end,
         coalesce(direction = 'in', false), is_roaming
     from core.fct_usage_event as usage

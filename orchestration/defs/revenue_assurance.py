@@ -24,8 +24,8 @@ TABLE = "analytics.revenue_assurance_findings"
 _SAME_WITHIN = pd.Timedelta(days=31)
 _DEPS = [
     *(["core", name] for name in ("dim_service", "dim_service_plan", "dim_provider", "dim_network_element", "fct_bill",
-                                  "fct_bill_charge", "fct_payment", "fct_usage_daily", "fct_usage_event",
-                                  "fct_service_order")),
+                                  "fct_bill_charge", "fct_payment", "fct_service_order")),
+    *(["intermediate", name] for name in ("int_usage__records", "int_usage__provider_days")),
     *(["reference", name] for name in ("revenue_assurance_parameters", "revenue_assurance_rules", "fraud_countries")),
 ]  # fmt: skip
 

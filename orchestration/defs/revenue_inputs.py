@@ -1,4 +1,4 @@
-"""What revenue assurance stands on, read from core, reference and quarantine as they are at AS_OF.
+"""What revenue assurance stands on, read from the warehouse as it is at AS_OF.
 
 Not here: what is found (orchestration.analytics.revenue_assurance), the asset (revenue_assurance).
 """
@@ -34,8 +34,7 @@ from orchestration.defs.rating_inputs import UNKNOWN_ID, read_prices
 # Bills so long before the judged ones tell what a young line owes.
 _EARLIER_DAYS = 100
 _AT = "extract(epoch from {0}) * 1000000"
-_MICROSECONDS = {name: f"({_AT.format(name)})::bigint" for name in ("activated_at", "deactivated_at", "completed_at",
-                                                                      "usage_timestamp")}  # fmt: skip
+_MICROSECONDS = {name: f"({_AT.format(name)})::bigint" for name in ("activated_at", "deactivated_at", "completed_at")}
 _SERVICES = f"""
     select service_id, customer_id, service.provider_id, service.plan_id,
         case when service.valid_from = '-infinity' then '0001-01-01'
@@ -55,11 +54,13 @@ _BILLS = """
             or bill_id in (select bill_id from core.fct_payment where paid_date >= %(judged_from)s))
         and issued_on <= %(as_of_day)s
     order by bill_id"""
+# A charge counts in the period that it begins in, whichever bill it stands on.
 _CHARGES = """
     select charge_id, bill_id, service_id, plan_id, charge_type, charge_period_start, charge_period_end, description,
         round(amount * 100)::bigint
     from core.fct_bill_charge
     where billing_period_start >= %(bills_from)s and issued_on <= %(as_of_day)s
+        and coalesce(charge_period_start, billing_period_start) >= %(judged_from)s
     order by charge_id"""
 _PAYMENTS = """
     select payment_id, bill_id, customer_id, currency, round(amount * 100)::bigint, payment_status, paid_date
@@ -67,15 +68,18 @@ _PAYMENTS = """
     where payment_date < %(as_of)s and (paid_date >= %(judged_from)s or bill_id in (
         select bill_id from core.fct_bill where billing_period_start >= %(bills_from)s or paid_on >= %(judged_from)s))
     order by payment_id"""
+# Double precision tells a microsecond, and is quicker than exact numbers.
 _USAGE = f"""
-    select usage_id, usage.service_id, nullif(usage.element_id, '{UNKNOWN_ID}'), usage.device_id,
-        {_MICROSECONDS["usage_timestamp"]}, (usage_timestamp at time zone usage.time_zone)::date,
+    select usage_id, usage.service_id, element_id, usage.device_id,
+        (date_part('epoch', usage_timestamp) * 1000000)::bigint,
+        (usage_timestamp at time zone usage.time_zone)::date,
         case usage_type when 'data' then 0 when 'voice' then 1 else 2 end,
         coalesce(direction = 'in', false)::integer * {INCOMING} + is_roaming::integer * {ROAMING},
         case usage_type when 'data' then data_usage_bytes when 'voice' then voice_seconds else sms_count end,
-        voice_seconds, session_seconds, extract(epoch from usage_timestamp at time zone provider.time_zone)::bigint,
+        voice_seconds, session_seconds,
+        floor(date_part('epoch', usage_timestamp at time zone provider.time_zone))::bigint,
         counterparty_hash, counterparty_country, mediation_source, source_sequence
-    from core.fct_usage_event as usage
+    from intermediate.int_usage__records as usage
     left join core.dim_service as service on service.service_id = usage.service_id and service.is_current
     left join core.dim_provider as provider on provider.provider_id = service.provider_id
     where usage_timestamp >= %(begins)s and usage_timestamp < %(ends)s"""
@@ -94,7 +98,7 @@ _PLANS = f"""
 _BILLED = (
     "select distinct service_id from core.fct_bill_charge where charge_type = 'recurring' and service_id is not null"
 )
-_FIRST_USAGE = "select provider_id::text, min(usage_date) from core.fct_usage_daily group by 1"
+_FIRST_USAGE = "select provider_id::text, min(usage_date) from intermediate.int_usage__provider_days group by 1"
 _QUARANTINED = """
     select quarantined.original_text, ledger.columns
     from raw.quarantine as quarantined
@@ -143,7 +147,7 @@ def read_inputs(
         _usage(connection, judged_from, as_of), copied_frame(connection, _ELEMENTS, ELEMENTS),
         copied_frame(connection, _ORDERS, ORDERS, at), _quarantined(connection),
         copied_frame(connection, _PLANS, PLANS),
-        copied_frame(connection, _BILLED, {"service_id": pl.String})["service_id"],
+        copied_frame(connection, _BILLED, {"service_id": SERVICES["service_id"]})["service_id"],
         frozenset(code for (code,) in countries),
     )  # fmt: skip
 

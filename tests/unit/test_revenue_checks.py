@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from orchestration.analytics.rating import tariff_from
 from orchestration.analytics.revenue_assurance.comparing import LINE, compare
-from orchestration.analytics.revenue_assurance.inputs import USAGE, repeated_records
+from orchestration.analytics.revenue_assurance.inputs import ELEMENTS, SERVICES, USAGE, repeated_records
 from orchestration.analytics.revenue_assurance.periods import with_recurring
 from orchestration.analytics.revenue_assurance.records import gaps
 from orchestration.analytics.revenue_assurance.validation import distant, impossible, overlapping
@@ -21,6 +21,7 @@ from orchestration.defs.revenue_assurance import judged_again
 
 NOON = datetime(2026, 9, 1, 12, tzinfo=UTC)
 START = date(2026, 9, 1)
+CODED = {"service_id": SERVICES["service_id"]}
 
 
 def records(*rows, **same):
@@ -39,7 +40,7 @@ def records(*rows, **same):
 def test_gaps_are_the_numbers_that_are_missing_between_two(came, most):
     numbers = pl.DataFrame(
         [(source, number, NOON) for source, number in came],
-        schema={"mediation_source": pl.String, "source_sequence": pl.Int64,
+        schema={"mediation_source": USAGE["mediation_source"], "source_sequence": pl.Int64,
                 "usage_timestamp": pl.Datetime("us", "UTC")}, orient="row",
     )  # fmt: skip
     found = {
@@ -155,9 +156,9 @@ def test_copies_of_a_record_are_all_but_its_first(rows):
 )
 def test_impossible_records(row, reason):
     lives = pl.DataFrame({"service_id": ["s"], "activated_at": [NOON - timedelta(days=1)],
-                          "deactivated_at": [NOON + timedelta(days=1)]})  # fmt: skip
+                          "deactivated_at": [NOON + timedelta(days=1)]}, schema_overrides=CODED)  # fmt: skip
     # A line of 1 Mbps carries 75.6 GB in a week.
-    speeds = pl.DataFrame({"service_id": ["s"], "speed_mbps_down": [1.0]})
+    speeds = pl.DataFrame({"service_id": ["s"], "speed_mbps_down": [1.0]}, schema_overrides=CODED)
     found = impossible(records(row), lives, speeds, 1.1)["reason"].to_list()
     assert found == ([] if reason is None else [reason])
 
@@ -166,7 +167,7 @@ def test_impossible_records(row, reason):
 def test_two_cells_at_once_are_those_that_nobody_travels_between(minutes, is_found):
     """Birmingham to Montgomery, Alabama, are some 138 km as the crow flies."""
     elements = pl.DataFrame({"element_id": ["b", "m"], "latitude": [33.5207, 32.3668],
-                             "longitude": [-86.8025, -86.3000]})  # fmt: skip
+                             "longitude": [-86.8025, -86.3000]}, schema_overrides=ELEMENTS)  # fmt: skip
     usage = records({"element_id": "b"}, {"element_id": "m", "usage_timestamp": NOON + timedelta(minutes=minutes)})
     found = distant(usage, elements, 100, 690)
     assert len(found) == is_found

@@ -11,7 +11,7 @@
 with day as (
     select
         service_id,
-        element_id,
+        coalesce(element_id, {{ unknown_id() }}) as element_id,
         time_zone,
         {{ local_day('usage_timestamp', 'time_zone') }} as usage_date,
         count(*) as usage_record_count,
@@ -22,7 +22,7 @@ with day as (
         sum(session_seconds)::bigint as session_seconds,
         avg(signal_strength_dbm) as avg_signal_strength_dbm,
         count(signal_strength_dbm) as signal_sample_count
-    from {{ ref('fct_usage_event') }}
+    from {{ ref('int_usage__records') }}
     where {{ time_is_near('usage_records', 'usage_timestamp') }}
     group by 1, 2, 3, 4
 ),

@@ -1,7 +1,6 @@
 {{ config(materialized='view', contract={'enforced': false}) }}
 
--- Every join finds one row: the version that held when the usage began, else the unknown member. A service keeps its
--- local days where no version holds, so that the day of its end is one day.
+-- Every join finds one row: the version that held when the usage began, else the unknown member.
 select
     usage.usage_id,
     usage.usage_timestamp,
@@ -15,7 +14,7 @@ select
     coalesce(usage.element_id, {{ unknown_id() }}) as element_id,
     coalesce(element.element_key, {{ unknown_key() }}) as element_key,
     usage.device_id,
-    coalesce(calendar.time_zone, '{{ var("reporting_time_zone") }}') as time_zone,
+    usage.time_zone,
     usage.usage_type,
     usage.direction,
     usage.data_usage_bytes,
@@ -23,14 +22,13 @@ select
     usage.sms_count,
     usage.session_seconds,
     usage.signal_strength_dbm,
-    coalesce(usage.is_roaming, false) as is_roaming,
+    usage.is_roaming,
     usage.counterparty_hash,
     usage.counterparty_country,
     usage.mediation_source,
     usage.source_sequence
-from {{ ref('stg_usage_records') }} as usage
+from {{ ref('int_usage__records') }} as usage
 left join {{ ref('dim_service') }} as service
     on service.service_id = usage.service_id and {{ holds_at('service', 'usage.usage_timestamp') }}
-left join {{ ref('int_services__calendar') }} as calendar on calendar.service_id = usage.service_id
 left join {{ ref('dim_network_element') }} as element
     on element.element_id = usage.element_id and {{ holds_at('element', 'usage.usage_timestamp') }}

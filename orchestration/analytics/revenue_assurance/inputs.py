@@ -18,8 +18,10 @@ from orchestration.analytics.rating import TariffVersion
 Schema: TypeAlias = dict[str, pl.DataType | type[pl.DataType]]
 LAST_DAY = date(9999, 12, 31)
 KIND_NAMES = ("data", "voice", "sms")
+# What usage is joined and grouped by stands as codes, of which Polars does twice as many in a second as of text.
+_CODE = pl.Categorical
 SERVICES: Schema = {
-    "service_id": pl.String, "customer_id": pl.String, "provider_id": pl.String, "plan_id": pl.String,
+    "service_id": _CODE, "customer_id": pl.String, "provider_id": pl.String, "plan_id": pl.String,
     "from_day": pl.Date, "activated_day": pl.Date, "deactivated_day": pl.Date,
     "activated_at": pl.Datetime("us", "UTC"), "deactivated_at": pl.Datetime("us", "UTC"),
     "discount_type": pl.String, "discount_value": pl.String, "discount_end": pl.Date, "is_mobile": pl.Boolean,
@@ -30,7 +32,7 @@ BILLS: Schema = {
     "total_cents": pl.Int64, "bill_status": pl.String, "paid_on": pl.Date,
 }  # fmt: skip
 CHARGES: Schema = {
-    "charge_id": pl.String, "bill_id": pl.String, "service_id": pl.String, "plan_id": pl.String,
+    "charge_id": pl.String, "bill_id": pl.String, "service_id": _CODE, "plan_id": pl.String,
     "charge_type": pl.String, "charge_period_start": pl.Date, "charge_period_end": pl.Date, "description": pl.String,
     "amount_cents": pl.Int64,
 }  # fmt: skip
@@ -40,15 +42,15 @@ PAYMENTS: Schema = {
 }  # fmt: skip
 # Kind is the index in data, voice, sms; flags are the rating engine's; start is the provider's wall clock in seconds.
 USAGE: Schema = {
-    "usage_id": pl.String, "service_id": pl.String, "element_id": pl.String, "device_id": pl.String,
+    "usage_id": pl.String, "service_id": _CODE, "element_id": _CODE, "device_id": _CODE,
     "usage_timestamp": pl.Datetime("us", "UTC"), "day": pl.Date, "kind": pl.Int8, "flags": pl.Int8,
     "quantity": pl.Int64, "voice_seconds": pl.Int64, "session_seconds": pl.Int64, "start": pl.Int64,
-    "counterparty_hash": pl.String, "counterparty_country": pl.String, "mediation_source": pl.String,
+    "counterparty_hash": _CODE, "counterparty_country": _CODE, "mediation_source": _CODE,
     "source_sequence": pl.Int64,
 }  # fmt: skip
-ELEMENTS: Schema = {"element_id": pl.String, "latitude": pl.Float64, "longitude": pl.Float64}
-ORDERS: Schema = {"service_id": pl.String, "order_type": pl.String, "completed_at": pl.Datetime("us", "UTC")}
-QUARANTINED: Schema = {"mediation_source": pl.String, "source_sequence": pl.Int64}
+ELEMENTS: Schema = {"element_id": _CODE, "latitude": pl.Float64, "longitude": pl.Float64}
+ORDERS: Schema = {"service_id": _CODE, "order_type": pl.String, "completed_at": pl.Datetime("us", "UTC")}
+QUARANTINED: Schema = {"mediation_source": _CODE, "source_sequence": pl.Int64}
 PLANS: Schema = {"plan_id": pl.String, "speed_mbps_down": pl.Float64}
 
 

@@ -17,7 +17,7 @@ from orchestration.analytics.revenue_assurance.inputs import KIND_NAMES
 
 SEGMENT = ["service_id", "billing_period_start", "plan_id"]
 LINES = {
-    "service_id": pl.String, "billing_period_start": pl.Date, "plan_id": pl.String, "charge_type": pl.String,
+    "service_id": pl.Categorical, "billing_period_start": pl.Date, "plan_id": pl.String, "charge_type": pl.String,
     "kind": pl.Int8, "is_connect_fee": pl.Boolean, "amount_cents": pl.Int64,
 }  # fmt: skip
 
