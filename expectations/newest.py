@@ -27,7 +27,7 @@ PROVIDERS = {
 }
 _ONE_PROVIDER = """
     select id, (array_agg(provider_id))[1] as provider_id from ({}) as known
-    group by id having count(distinct provider_id) = 1
+    where id in (select {} from heard) group by id having count(distinct provider_id) = 1
 """
 _TIME_ZONES = """
     select distinct on (provider_id) provider_id, coalesce(time_zone, 'America/Chicago') as time_zone
@@ -85,16 +85,17 @@ def _query(suite: Suite, is_recent: bool) -> str:
         if column == "provider_id":
             found.append("heard.provider_id")
         else:
-            known = f"({_ONE_PROVIDER.format(PROVIDERS[column])}) as by_{i}"
+            known = f"({_ONE_PROVIDER.format(PROVIDERS[column], column)}) as by_{i}"
             joins += f" left join {known} on by_{i}.id = heard.{column}"
             found.append(f"by_{i}.provider_id")
     provider = f"coalesce({', '.join(found)})"
+    heard = f"with heard as materialized ({_heard(suite, is_recent)})"
     if not suite.newest.date:
-        return f"select {provider}, max(event) from ({_heard(suite, is_recent)}) as heard{joins} group by 1"
+        return f"{heard} select {provider}, max(event) from heard{joins} group by 1"
     return (
-        f"select provider_id, max(event_at) from (select provider.provider_id,"
+        f"{heard} select provider_id, max(event_at) from (select provider.provider_id,"
         f" heard.event::timestamp at time zone coalesce(time_zone, 'America/Chicago') as event_at"
-        f" from ({_heard(suite, is_recent)}) as heard{joins}"
+        f" from heard{joins}"
         f" cross join lateral (select {provider} as provider_id) as provider"
         f" left join ({_TIME_ZONES}) as zones on zones.provider_id = provider.provider_id) as dated"
         " where event_at <= %(as_of)s group by 1"

@@ -106,10 +106,19 @@ def _tests_by_model(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
     return found
 
 
+def _models_on_freshness(manifest: Mapping[str, Any]) -> set[str]:
+    """Models that read quality.freshness, which is brought up to date for them."""
+    return {
+        node["name"] for node in manifest["nodes"].values()
+        if node["resource_type"] == "model"
+        and any(parent.endswith(".quality.freshness") for parent in node["depends_on"]["nodes"])
+    }  # fmt: skip
+
+
 def build_dbt_assets(project: ParsedProject, translator: Translator) -> dg.AssetsDefinition:
     """All models, seeds and tests as one multi-asset that can be run in parts."""
     manifest = project.manifest()
-    tests_of = _tests_by_model(manifest)
+    tests_of, on_freshness = _tests_by_model(manifest), _models_on_freshness(manifest)
 
     @dbt_assets(
         manifest=manifest,
@@ -122,7 +131,8 @@ def build_dbt_assets(project: ParsedProject, translator: Translator) -> dg.Asset
         # A run from the pages has no process of its own to be known by.
         context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
         names = sorted(key.path[-1] for key in context.selected_asset_keys)
-        update_every_freshness(warehouse.url, warehouse.as_of(dict(context.run.tags)))
+        if not on_freshness.isdisjoint(names):
+            update_every_freshness(warehouse.url, warehouse.as_of(dict(context.run.tags)))
         windows = windows_of_run(dict(context.run.tags), [name for name in names if feed_of(name)])
         variables = _variables(context, warehouse, windows.spans)
         chosen = {*names, *(test for name in names for test in tests_of.get(name, ()))}
