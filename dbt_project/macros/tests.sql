@@ -6,7 +6,7 @@
     {%- set window = tested.config.window if tested else none -%}
     {%- set windows = var('windows', {}).get(window.feed, 'all') if window is mapping else 'all' -%}
     {%- set of_whole_table = model.test_metadata.name in ('primary_key', 'default_partition_is_empty', 'earned_is_billed') -%}
-    {%- if tested and tested.config.settles and not of_whole_table -%}
+    {%- if tested and (tested.config.settles or {}).period and not of_whole_table -%}
         {{ return("(select * from " ~ relation ~ " as built where built." ~ tested.config.settles.period ~ " >= coalesce((select"
             ~ " untested_from from quality.model_builds where model = " ~ literal(tested.name) ~ "), '-infinity')) as untested") }}
     {%- elif windows == 'all' or not windows or model.test_metadata.name == 'default_partition_is_empty' -%}

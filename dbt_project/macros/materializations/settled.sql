@@ -9,6 +9,11 @@
        ahead; `apart_from` are models whose changes tell a period nothing that others do not. The views on the way compute
        less where they filter by not_settled().
 
+   Without `period` the model itself asks settled_before() and takes over those of its rows that are still true.
+
+   config(only_as_of=true)
+       the query says what is at AS_OF only, so the views in it compute nothing of periods that ended before.
+
    A changed project, reporting zone or currency (var project_fingerprint) and --full-refresh settle nothing. #}
 
 {# Made before anything is built. #}
@@ -106,14 +111,19 @@ delete from quality.model_changes where change_id <= (select min(last_change_id)
 
 {# The condition on `alias` that a row's period is not settled. #}
 {% macro is_open(alias, open_from) -%}
-    {%- set settles = config.get('settles') -%}
-    {{ return(alias ~ "." ~ settles.period ~ " >= '" ~ open_from ~ "'::date" if settles else dates_in_hand(alias)) }}
+    {%- set settles = config.get('settles') or {} -%}
+    {{ return(alias ~ "." ~ settles.period ~ " >= '" ~ open_from ~ "'::date" if settles.period else dates_in_hand(alias)) }}
 {%- endmacro %}
+
+{% macro set_settled_day(day) -%} select set_config('warehouse.settled_before', {{ day }}, true) {%- endmacro %}
 
 {# The model's query without the rows that are settled; the views in it learn of them until the transaction's end. #}
 {% macro open_rows_of(sql, open_from) -%}
-    {%- if not config.get('settles') -%} {{ return(sql) }} {%- endif -%}
-    {%- do execute_sql("select set_config('warehouse.settled_before', '" ~ open_from ~ "', true)") -%}
+    {%- if config.get('only_as_of') -%}
+        {%- do execute_sql(set_settled_day("(" ~ as_of() ~ " - interval '1 day')::date::text")) -%}
+    {%- endif -%}
+    {%- if not (config.get('settles') or {}).period -%} {{ return(sql) }} {%- endif -%}
+    {%- do execute_sql(set_settled_day(literal(open_from))) -%}
     {{ return('select * from (' ~ sql ~ '\n) as model_rows where ' ~ is_open('model_rows', open_from)) }}
 {%- endmacro %}
 

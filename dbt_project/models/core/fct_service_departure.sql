@@ -39,11 +39,12 @@ watched as (
 sign_of_life as (
     select service_id, first_date as seen_date from watched
     union
-    select usage.service_id, usage.usage_date
-    from {{ ref('fct_usage_daily') }} as usage
-    inner join watched
-        on watched.service_id = usage.service_id and usage.usage_date between watched.first_date and watched.last_date
-    where usage.data_usage_bytes + usage.voice_seconds + usage.sms_count > 0
+    select watched.service_id, used.month_start_date + place
+    from watched
+    inner join {{ ref('int_usage__used_days') }} as used on used.service_id = watched.service_id
+    cross join generate_series(0, 30) as place
+    where used.used_days >> place & 1 = 1
+        and used.month_start_date + place between watched.first_date and watched.last_date
     union
     select watched.service_id, payment.paid_date
     from watched

@@ -1,21 +1,7 @@
 {{ config(indexes=[{'columns': ['provider_id', 'month_start_date']}]) }}
 
 -- Revenue in the month of issue, payments in the month that they were made, receivables as the month ended.
-with revenue as (
-    select
-        charge.provider_id,
-        date_trunc('month', charge.issued_on)::date as month_start_date,
-        charge.charge_type,
-        coalesce(charge.plan_id, {{ unknown_id() }}) as plan_id,
-        sum(charge.amount_reporting) as amount_reporting,
-        count(*) as item_count
-    from {{ ref('fct_bill_charge') }} as charge
-    inner join {{ ref('int_providers__calendar') }} as calendar using (provider_id)
-    where not charge.is_tax and charge.bill_status <> 'draft' and charge.issued_on <= calendar.as_of_date
-    group by charge.provider_id, date_trunc('month', charge.issued_on), charge.charge_type, charge.plan_id
-),
-
-payment as (
+with payment as (
     select
         provider_id,
         date_trunc('month', paid_date)::date as month_start_date,
@@ -32,13 +18,13 @@ item as (
     select
         provider_id, month_start_date, 'charge_type' as breakdown, charge_type as item, null::uuid as plan_id,
         sum(amount_reporting) as amount_reporting, sum(item_count)::bigint as item_count
-    from revenue
+    from {{ ref('int_billing__revenue') }}
     group by provider_id, month_start_date, charge_type
     union all
     select
         provider_id, month_start_date, 'plan', plan_id::text, plan_id,
         sum(amount_reporting), sum(item_count)::bigint
-    from revenue
+    from {{ ref('int_billing__revenue') }}
     group by provider_id, month_start_date, plan_id
     union all
     select

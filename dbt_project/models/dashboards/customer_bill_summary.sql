@@ -10,7 +10,6 @@ with open_line as (
         {{ day_start('balanced.paid_to_date', 'calendar.time_zone') }} as last_day_start_at
     from {{ ref('int_billing__balances') }} as balanced
     left join {{ ref('int_providers__calendar') }} as calendar using (provider_id)
-    where {{ not_settled('balanced.paid_to_date', days_before=2) }}
 )
 
 select

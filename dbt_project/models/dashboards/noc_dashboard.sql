@@ -1,4 +1,4 @@
-{{ config(tags=['quarter_hourly']) }}
+{{ config(tags=['quarter_hourly'], only_as_of=true) }}
 {%- set as_of_date = local_day(as_of(), "'" ~ var('reporting_time_zone') ~ "'") %}
 
 -- The health score adds points per component; a component without data counts nothing, or as if there were nothing. Churn

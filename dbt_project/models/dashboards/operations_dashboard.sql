@@ -1,4 +1,4 @@
-{{ config(tags=['quarter_hourly']) }}
+{{ config(tags=['quarter_hourly'], only_as_of=true) }}
 
 select
     {{ operations_columns() }}

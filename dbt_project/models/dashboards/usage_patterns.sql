@@ -8,7 +8,7 @@ with measured as (
         {{ gigabytes('coalesce(weeks.data_usage_bytes, 0)') }} / nullif(service.week_count, 0) as avg_weekly_gb,
         coalesce(weeks.voice_seconds, 0) / 60.0 / nullif(service.week_count, 0) as avg_weekly_voice_minutes,
         case when service.week_count > 1 then coalesce(weeks.weekly_gb_slope, 0) end as weekly_gb_slope,
-        weeks.roaming_data_usage_bytes / nullif(weeks.data_usage_bytes, 0) as roaming_share,
+        weeks.roaming_data_usage_bytes / nullif(weeks.data_usage_bytes, 0)::numeric as roaming_share,
         profile.hour_of_week_shares,
         profile.peak_hour_of_week,
         profile.night_share,

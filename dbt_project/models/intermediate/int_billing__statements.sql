@@ -27,7 +27,7 @@ period as (
     group by customer_id, provider_id, currency, billing_period_start, billing_period_end, as_of_date
 )
 
--- The bill of an account that was issued first states the opening balance.
+-- The bill of an account that was issued first states the opening balance; `billed_amount` is that of all its lines so far.
 select
     customer_id,
     provider_id,
@@ -46,8 +46,11 @@ select
         order by first_issued_on, billing_period_start, billing_period_end
     ) as opening_balance_amount,
     row_number() over account as statement_number,
+    min(issued_on) over account as began_on,
+    sum(total_amount) over account as billed_amount,
     coalesce(lead(issued_on) over account, as_of_date) as paid_to_date
 from period
 window account as (
     partition by customer_id, provider_id, currency order by issued_on, billing_period_start, billing_period_end
+    rows between unbounded preceding and current row
 )

@@ -1,12 +1,10 @@
 -- One row per provider and moment by which a span had begun: how many of each kind hold then, as what began less what ended.
+-- Spans that ended before the first moment that is asked for count as nothing.
 with change as (
-    select counts, provider_id, from_at as changed_at, 1 as difference
-    from {{ ref('int_operations__spans') }}
-    where from_at <= {{ as_of() }}
-    union all
-    select counts, provider_id, to_at, -1
-    from {{ ref('int_operations__spans') }}
-    where to_at <= {{ as_of() }}
+    select span.counts, span.provider_id, edge.changed_at, edge.difference
+    from {{ ref('int_operations__spans') }} as span
+    cross join lateral (values (span.from_at, 1), (span.to_at, -1)) as edge (changed_at, difference)
+    where edge.changed_at <= {{ as_of() }} and {{ not_settled('span.to_at', days_before=2) }}
 ),
 
 -- What changes as a day ends has changed by its end.

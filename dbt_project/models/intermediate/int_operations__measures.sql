@@ -24,9 +24,9 @@ select
     case when freshness.has_bills then coalesce(billing.monthly_revenue, 0) end as monthly_revenue,
     case when freshness.has_bills then coalesce(billing.overdue_bills, 0) end as overdue_bills,
     case when freshness.has_bills then billing.paid_bills::numeric / nullif(billing.bills, 0) end as paid_bill_share,
-    case when freshness.has_tickets then coalesce(support.total_support_tickets, 0) end as total_support_tickets,
-    case when freshness.has_tickets then coalesce(support.open_tickets, 0) end as open_tickets,
-    case when freshness.has_tickets then support.avg_resolution_hours end as avg_resolution_hours
+    case when freshness.has_tickets then coalesce(tickets.total_support_tickets, 0) end as total_support_tickets,
+    case when freshness.has_tickets then coalesce(counted.open_tickets, 0) end as open_tickets,
+    case when freshness.has_tickets then tickets.avg_resolution_hours end as avg_resolution_hours
 from {{ ref('int_providers__moments') }} as moment
 left join {{ ref('int_providers__freshness') }} as freshness using (provider_id, moment, as_of_at)
 left join {{ ref('int_operations__network') }} as network using (provider_id, moment, as_of_at)
@@ -34,10 +34,10 @@ left join {{ ref('int_operations__quality') }} as quality using (provider_id, mo
 left join {{ ref('int_operations__counts') }} as counted using (provider_id, moment, as_of_at)
 left join {{ ref('int_operations__usage') }} as usage using (provider_id, moment, as_of_at)
 left join {{ ref('int_operations__billing') }} as billing using (provider_id, moment, as_of_at)
-left join {{ ref('int_operations__support') }} as support using (provider_id, moment, as_of_at)
+left join {{ ref('int_operations__tickets') }} as tickets using (provider_id, moment, as_of_at)
 -- The unknown provider has a row only where something is attributed to it.
 where moment.provider_id <> {{ unknown_id() }}
     or coalesce(
         network.total_network_elements, quality.slow_speed_reports, counted.total_customers,
-        usage.total_data_tb_24h, billing.bills, nullif(support.total_support_tickets + support.open_tickets, 0)
+        usage.total_data_tb_24h, billing.bills, tickets.total_support_tickets, nullif(counted.open_tickets, 0)
     ) is not null

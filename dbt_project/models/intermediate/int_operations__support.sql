@@ -1,17 +1,4 @@
 -- One row per provider and moment with tickets: those open then, and those opened in the last 30 local days.
-with recent as (
-    select
-        ticket.provider_id,
-        day.moment,
-        day.as_of_at,
-        count(*) as total_support_tickets,
-        avg(ticket.resolution_hours) filter (where ticket.resolved_at <= day.as_of_at) as avg_resolution_hours
-    from {{ ref('fct_support_ticket') }} as ticket
-    inner join {{ ref('int_providers__last_30_days') }} as day
-        on day.provider_id = ticket.provider_id and day.local_date = ticket.created_date
-    group by ticket.provider_id, day.moment, day.as_of_at
-)
-
 select
     provider_id,
     moment,
@@ -20,4 +7,4 @@ select
     coalesce(counted.open_tickets, 0) as open_tickets,
     recent.avg_resolution_hours
 from {{ ref('int_operations__counts') }} as counted
-full join recent using (provider_id, moment, as_of_at)
+full join {{ ref('int_operations__tickets') }} as recent using (provider_id, moment, as_of_at)

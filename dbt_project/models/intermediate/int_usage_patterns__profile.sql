@@ -1,24 +1,31 @@
--- One row per service with data in its full weeks: the share of each local hour of the week, Monday 0:00 first.
-with hour as (
+{# What usage changes, fct_usage_daily tells. #}
+{{ config(
+    materialized='in_place', contract={'enforced': true},
+    settles={'margin_days': 0, 'apart_from': ['int_freshness__data_through', 'usage_records']}
+) }}
+
+-- One row per service with full weeks: of its data the share of each local hour of the week, Monday 0:00 first.
+with {{ weeks_that_are_due() }},
+
+-- Hours since the first Monday; apart, so that each instant is looked up in its time zone once.
+used as (
     select
         usage.service_id,
-        -- Full weeks begin on a Monday; whole days are quicker than parts of instants.
-        (usage.local_at::date - usage.from_date) % 7 * 24 + date_part('hour', usage.local_at)::integer as hour_of_week,
-        sum(usage.data_usage_bytes) as data_usage_bytes
-    from (
-        select
-            usage.service_id,
-            usage.usage_timestamp at time zone service.time_zone as local_at,
-            usage.data_usage_bytes,
-            service.from_date,
-            service.to_date
-        from {{ ref('stg_usage_records') }} as usage
-        inner join {{ ref('int_usage_patterns__services') }} as service on service.service_id = usage.service_id
-        where usage.usage_timestamp > {{ as_of() }} - {{ overdue_after('usage_records') }} - interval '100 days'
-            and usage.data_usage_bytes > 0
-    ) as usage
-    where usage.local_at >= usage.from_date and usage.local_at < usage.to_date
-    group by usage.service_id, hour_of_week
+        due.week_count,
+        usage.data_usage_bytes,
+        floor(date_part('epoch', usage.usage_timestamp at time zone due.time_zone - due.from_date) / 3600)::integer as hour
+    from {{ ref('stg_usage_records') }} as usage
+    inner join due on due.service_id = usage.service_id
+    where usage.usage_timestamp > {{ as_of() }} - {{ overdue_after('usage_records') }} - interval '100 days'
+        and usage.data_usage_bytes > 0
+    offset 0  -- noqa: AM09
+),
+
+hour as (
+    select service_id, hour % 168 as hour_of_week, sum(data_usage_bytes) as data_usage_bytes
+    from used
+    where hour >= 0 and hour < 168 * week_count
+    group by service_id, hour_of_week
 ),
 
 -- Shares of sums: the sum of rounded shares may exceed 1.
@@ -40,16 +47,23 @@ service as (
 
 -- A join of all services and hours would take five times as long.
 select
-    service.service_id,
+    due.service_id,
+    due.from_date,
+    due.to_date,
     every_hour.hour_of_week_shares,
     service.night_bytes / service.all_bytes as night_share,
     service.business_hours_bytes / service.all_bytes as business_hours_share,
     service.weekend_bytes / service.all_bytes as weekend_share,
     service.peak_hour_of_week
-from service
-cross join lateral (
+from due
+left join service on service.service_id = due.service_id
+left join lateral (
     select array_agg(coalesce(used.bytes / service.all_bytes, 0) order by week.hour_of_week) as hour_of_week_shares
     from generate_series(0, 167) as week (hour_of_week)
     left join unnest(service.hours_of_week, service.bytes_of_hours) as used (hour_of_week, bytes)
         on used.hour_of_week = week.hour_of_week
-) as every_hour
+    where service.service_id is not null
+) as every_hour on true
+{{ and_weeks_that_are_kept(
+    ['hour_of_week_shares', 'night_share', 'business_hours_share', 'weekend_share', 'peak_hour_of_week']
+) }}
