@@ -4,6 +4,7 @@ import json
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -56,17 +57,20 @@ def move(landing: Path, to: Path, ends: tuple[str, ...], feeds: tuple[str, ...])
             shutil.move(path, to / path.parent.name / path.name)
 
 
+def landed_row(warehouse: BuiltWarehouse, feed: str, which: str) -> dict[str, object]:
+    """The first row of a feed that `which` holds for, as its file had it."""
+    ((text,),) = warehouse.ask(f"select to_jsonb(t)::text from raw.{feed} t where {which} limit 1")
+    found = json.loads(text)
+    row = {column.name: found[column.name] for column in contract(feed).columns if found[column.name] is not None}
+    return {name: json.dumps(value) if isinstance(value, dict | list) else value for name, value in row.items()}
+
+
 def correct(warehouse: BuiltWarehouse) -> None:
     """Lands a version of one row of each feed: written in mid-July, or, of events, after all others."""
     for feed, changes in {**ENTITY_CORRECTIONS, **EVENT_CORRECTIONS}.items():
         is_entity = feed in ENTITY_CORRECTIONS
         order = contract(feed).key[0] if is_entity else contract(feed).touched_by
-        ((text,),) = warehouse.ask(
-            f"select to_jsonb(t)::text from raw.{feed} t order by {order}, updated_at desc limit 1"
-        )
-        newest = json.loads(text)
-        row = {column.name: newest[column.name] for column in contract(feed).columns if newest[column.name] is not None}
-        row = {name: json.dumps(value) if isinstance(value, dict | list) else value for name, value in row.items()}
+        row = landed_row(warehouse, feed, f"true order by {order}, updated_at desc")
         updated_at = datetime(2026, 7, 15, 18, tzinfo=UTC) if is_entity else warehouse.settings.as_of
         land(warehouse.landing, feed, "corrected.csv", [{**row, "updated_at": updated_at.isoformat(), **changes}])
 
@@ -145,3 +149,30 @@ def test_a_run_with_nothing_new_changes_no_row(states):
         before = connection.execute("select max(change_id) from quality.model_changes").fetchone()
     run(ran, ran.settings.as_of)
     assert ran.ask("select model, effect_from from quality.model_changes where change_id > %s", *before) == []
+
+
+def test_what_comes_late_is_found_where_all_else_is_kept(states):
+    """A record in a week that is over, and a bill that its new issue moves by months; AS_OF stays."""
+    ran, _ = states
+    week = "select data_usage_bytes from intermediate.int_usage_patterns__weeks where service_id = %s"
+    late = landed_row(
+        ran, "usage_records", "data_usage_bytes > 0 and (service_id, usage_timestamp::date) in ("
+        " select service_id, from_date + 1 from intermediate.int_usage_patterns__weeks) order by usage_id",
+    )  # fmt: skip
+    bill = landed_row(ran, "bills", "bill_status <> 'draft' order by billing_period_start, bill_id, updated_at desc")
+    moved = landed_row(ran, "bills", "bill_status <> 'draft' order by billing_period_start desc, bill_id")
+    names = ("billing_period_start", "billing_period_end", "issued_on", "due_date")
+    land(ran.landing, "usage_records", "late.csv", [{**late, "usage_id": str(uuid4())}])
+    issue = {"bill_version": 2, "updated_at": ran.settings.as_of.isoformat(), **{name: moved[name] for name in names}}
+    land(ran.landing, "bills", "moved.csv", [{**bill, **issue}])
+    ((before,),) = ran.ask(week, late["service_id"])
+    run(ran, ran.settings.as_of)
+    assert ran.ask(week, late["service_id"]) == [(before + int(str(late["data_usage_bytes"])),)]
+    assert ran.ask("select billing_period_start::text from core.fct_bill where bill_id = %s", bill["bill_id"]) == [
+        (moved["billing_period_start"],)
+    ]
+    with psycopg.connect(ran.url) as connection:
+        newest = connection.execute("select max(change_id) from quality.model_changes").fetchone()
+        connection.execute("delete from quality.model_builds")
+    run(ran, ran.settings.as_of)
+    assert ran.ask("select model, effect_from from quality.model_changes where change_id > %s", *newest) == []
