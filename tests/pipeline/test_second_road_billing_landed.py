@@ -107,7 +107,7 @@ def test_an_opening_balance_that_is_not_stated_is_null(landed):
         "select previous_balance_amount, balance_amount, payments_amount::text, is_balance_unknown, service_ids::text"
         " from dashboards.customer_bill_summary where customer_id = %s and provider_id ="
         " (select provider_id from core.fct_bill where bill_id = %s)", bill["customer_id"], NEW_BILL,
-    ) == [(None, None, "5", True, f"{{{NEW_SERVICE}}}")]  # fmt: skip
+    ) == [(None, None, "5.00", True, f"{{{NEW_SERVICE}}}")]  # fmt: skip
 
 
 def test_late_parents_stand_under_the_unknown_member(landed):
