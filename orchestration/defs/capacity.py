@@ -39,8 +39,8 @@ EVALUATION_COLUMNS = (
     "lower_95", "upper_95", "cases_count", "events_count", "as_of_date",
 )  # fmt: skip
 _DEPS = [
-    *(["core", name] for name in ("fct_subscription_monthly", "fct_network_performance_daily",
-                                  "fct_network_performance_hourly", "dim_service_zone", "dim_network_element")),
+    *(["core", name] for name in ("fct_subscription_monthly", "fct_network_performance_daily", "dim_service_zone",
+                                  "dim_network_element")),
     *(["reference", name] for name in ("capacity_parameters", "capacity_priorities", "capacity_actions",
                                        "capacity_element_types")),
 ]  # fmt: skip

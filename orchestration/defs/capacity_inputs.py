@@ -37,24 +37,13 @@ _SUBSCRIBERS = """
 # A day's busy hour of the uplink: the busiest of its hours where nearly all are there; else the daily mean, by as much
 # busier as the downlink was.
 _TRAFFIC = """
-    with hourly as (
-        select hour.element_id, (hour.performance_hour_at at time zone element.time_zone)::date as performance_date,
-            max(hour.avg_uplink_throughput_mbps) as busy_hour_mbps_up
-        from core.fct_network_performance_hourly as hour
-        inner join core.dim_network_element as element on element.element_key = hour.element_key
-        where hour.element_id = any(%(leaves)s) and hour.avg_uplink_throughput_mbps is not null
-        group by 1, 2 having count(*) >= %(least_hours)s
-    ),
-    day as (
-        select daily.element_id, daily.zone_id, daily.performance_date,
-            date_trunc('month', daily.performance_date)::date as month_start_date,
-            daily.busy_hour_throughput_mbps as mbps_down,
-            coalesce(hourly.busy_hour_mbps_up, daily.avg_uplink_throughput_mbps
-                * daily.busy_hour_throughput_mbps / nullif(daily.avg_throughput_mbps, 0)) as mbps_up
-        from core.fct_network_performance_daily as daily
-        left join hourly using (element_id, performance_date)
-        where daily.element_id = any(%(leaves)s)
-            and daily.performance_date >= %(first)s and daily.performance_date < %(next)s
+    with day as (
+        select element_id, zone_id, performance_date, date_trunc('month', performance_date)::date as month_start_date,
+            busy_hour_throughput_mbps as mbps_down,
+            coalesce(case when uplink_hour_count >= %(least_hours)s then busy_hour_uplink_throughput_mbps end,
+                avg_uplink_throughput_mbps * busy_hour_throughput_mbps / nullif(avg_throughput_mbps, 0)) as mbps_up
+        from core.fct_network_performance_daily
+        where element_id = any(%(leaves)s) and performance_date >= %(first)s and performance_date < %(next)s
     ),
     zone_day as (
         select zone_id, performance_date, month_start_date, sum(mbps_down) as mbps_down, sum(mbps_up) as mbps_up,

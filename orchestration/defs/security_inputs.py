@@ -63,10 +63,21 @@ _HOURS = f"""
     inner join (select * from core.dim_network_element where {_IN_SERVICE}) as element using (element_id)
     where hour.performance_hour_at >= %(since)s and hour.performance_hour_at < %(as_of)s
     order by hour.element_id, hour.performance_hour_at"""
-_REPORTING = """
-    select element_id::text, max(performance_hour_at) as last_sample_at,
-        count(*) filter (where performance_hour_at >= %(since)s) as hours_count
-    from core.fct_network_performance_hourly where performance_hour_at < %(as_of)s group by 1 order by 1"""
+# The index finds an element's last hour; grouping would read all hours that there ever were.
+_REPORTING = f"""
+    with recent as (
+        select element_id, count(*) as hours_count from core.fct_network_performance_hourly
+        where performance_hour_at >= %(since)s and performance_hour_at < %(as_of)s group by 1
+    )
+    select element.element_id::text, newest.last_sample_at, coalesce(recent.hours_count, 0) as hours_count
+    from (select distinct element_id from core.dim_network_element where element_id <> '{UNKNOWN_ID}') as element
+    cross join lateral (
+        select performance_hour_at as last_sample_at from core.fct_network_performance_hourly as hour
+        where hour.element_id = element.element_id and performance_hour_at < %(as_of)s
+        order by performance_hour_at desc limit 1
+    ) as newest
+    left join recent using (element_id)
+    order by 1"""
 _STAKES = """
     select entity_id::text, coalesce(customers_cut_off_count, 0), coalesce(elements_911_cut_off_count, 0)
     from analytics.topology_risk where entity_type = 'element' order by 1"""

@@ -59,6 +59,9 @@ def compare(table: str, expected: dict, found: dict, more: set[str]) -> list[str
 ELEMENT_HOUR = ("element_id", "performance_hour_at")
 TABLES = {
     "hours": ("core.fct_network_performance_hourly", ELEMENT_HOUR, network.network_performance_hourly, set()),
+    "days": (
+        "core.fct_network_performance_daily", ("element_id", "performance_date"), network.network_performance_daily, set(),
+    ),
     "outages": ("core.fct_outage", ("outage_id",), network.outages, set()),
     "maintenance": ("core.fct_maintenance", ("maintenance_id",), network.maintenance, set()),
     "availability": (
@@ -92,6 +95,11 @@ HELD_AT = {
     "fct_network_performance_hourly": "performance_hour_at + interval '1 hour' - interval '1 microsecond'",
     "fct_element_availability_daily": (
         "(availability_date + 1)::timestamp at time zone coalesce((select newest.time_zone from"
+        " core.dim_network_element newest where newest.element_id = fact.element_id and newest.is_current),"
+        " 'America/Chicago') - interval '1 microsecond'"
+    ),
+    "fct_network_performance_daily": (
+        "(performance_date + 1)::timestamp at time zone coalesce((select newest.time_zone from"
         " core.dim_network_element newest where newest.element_id = fact.element_id and newest.is_current),"
         " 'America/Chicago') - interval '1 microsecond'"
     ),

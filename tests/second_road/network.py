@@ -7,7 +7,7 @@ from collections import defaultdict
 from datetime import UTC, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
-from tests.second_road.availability import availability_of, key_at, micros, start_of
+from tests.second_road.availability import availability_of, key_at, micros, samples_by_day, start_of
 from tests.second_road.world import UNKNOWN, World, provider_events
 
 MEANS = {
@@ -75,6 +75,47 @@ def network_performance_hourly(world: World) -> dict[tuple, dict]:
             **{name: pick(present[column], default=None) for name, (pick, column) in EXTREMES.items()},
         }
     world.element_hours = found
+    return found
+
+
+DAILY_MEANS = (
+    "signal_strength_dbm", "bandwidth_utilization_percentage", "throughput_mbps", "uplink_throughput_mbps", "latency_ms",
+    "jitter_ms", "packet_loss_percentage", "error_rate_percentage",
+)  # fmt: skip
+DAILY_HIGHEST = ("latency_ms", "connections_count", "temperature_celsius")
+
+
+def network_performance_daily(world: World) -> dict[tuple, dict]:
+    """Element-days: samples of a whole day where there is one, else the shorter ones."""
+    found = {}
+    for (element_id, day), samples in samples_by_day(world).items():
+        short = [s for s in samples if s["interval_seconds"] < 82_800]
+        whole = [s for s in samples if s["interval_seconds"] >= 82_800]
+        chosen = whole or short
+        told = {c: [s[c] for s in chosen if s[c] is not None] for c in samples[0]}
+        busiest = min(
+            (s for s in short if s["throughput_mbps"] is not None),
+            key=lambda s: (-s["throughput_mbps"], s["measurement_timestamp"]), default=None,
+        )  # fmt: skip
+        uplink = defaultdict(list)
+        for sample in short:
+            if sample["uplink_throughput_mbps"] is not None:
+                hour = sample["measurement_timestamp"].replace(minute=0, second=0, microsecond=0)
+                uplink[hour].append(sample["uplink_throughput_mbps"])
+        stated = max(told["busy_hour_throughput_mbps"], default=None)
+        found[element_id, day] = {
+            **belonging(world, element_id, start_of(world, element_id, day + timedelta(days=1)) - 1),
+            "day_start_at": datetime.combine(day, time(), tzinfo=world.zone_of_element(element_id)).astimezone(UTC),
+            "is_from_daily_samples": bool(whole),
+            "sample_count": len(chosen),
+            **{f"avg_{name}": mean(told[name]) for name in DAILY_MEANS},
+            **{f"max_{name}": max(told[name], default=None) for name in DAILY_HIGHEST},
+            "busy_hour_throughput_mbps": busiest["throughput_mbps"] if stated is None and busiest else stated,
+            "busy_hour_at": busiest["measurement_timestamp"] if busiest else None,
+            "busy_hour_uplink_throughput_mbps": max(map(mean, uplink.values()), default=None),
+            "uplink_hour_count": len(uplink),
+            "last_sample_at": max(s["measurement_timestamp"] for s in chosen),
+        }
     return found
 
 
@@ -175,6 +216,7 @@ def cell_quality(world: World) -> dict[tuple, dict]:
         day = row["measurement_timestamp"].astimezone(world.zone_of_element(row["element_id"])).date()
         reports[row["element_id"], day].append(row)
     names = ("avg_signal_strength_dbm", "avg_throughput_mbps", "avg_latency_ms", "avg_packet_loss_percentage")
+    newest_of = {provider_id: newest_usage(world, provider_id) for provider_id in (*world.providers, UNKNOWN)}
     found = {}
     for (element_id, day), rows in days.items():
         if len({r["service_id"] for r in rows}) < 3:
@@ -186,7 +228,7 @@ def cell_quality(world: World) -> dict[tuple, dict]:
         day_end = datetime.combine(
             day + timedelta(days=1), time(), tzinfo=world.zone_of_element(element_id)
         ).astimezone(UTC)
-        newest = newest_usage(world, owner["provider_id"])
+        newest = newest_of[owner["provider_id"]]
         found[element_id, day] = {
             **owner,
             "as_of_at": min(world.as_of, day_end),

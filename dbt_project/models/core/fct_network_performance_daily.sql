@@ -26,6 +26,21 @@ busy_hour as (
     from sample
     where not is_whole_day and throughput_mbps is not null
     order by element_id, performance_date, throughput_mbps desc, measurement_timestamp
+),
+
+uplink_hour as (
+    select element_id, performance_date, avg(uplink_throughput_mbps) as avg_uplink_throughput_mbps
+    from sample
+    where not is_whole_day and uplink_throughput_mbps is not null
+    group by element_id, performance_date, date_trunc('hour', measurement_timestamp, 'UTC')
+),
+
+busy_uplink as (
+    select
+        element_id, performance_date, max(avg_uplink_throughput_mbps) as busy_hour_uplink_throughput_mbps,
+        count(*) as uplink_hour_count
+    from uplink_hour
+    group by element_id, performance_date
 )
 
 select
@@ -50,9 +65,12 @@ select
     max(chosen.temperature_celsius) as max_temperature_celsius,
     coalesce(max(chosen.busy_hour_throughput_mbps), max(busy_hour.throughput_mbps)) as busy_hour_throughput_mbps,
     max(busy_hour.busy_hour_at) as busy_hour_at,
+    max(busy_uplink.busy_hour_uplink_throughput_mbps) as busy_hour_uplink_throughput_mbps,
+    coalesce(max(busy_uplink.uplink_hour_count), 0) as uplink_hour_count,
     max(chosen.measurement_timestamp) as last_sample_at
 from chosen
 left join busy_hour using (element_id, performance_date)
+left join busy_uplink using (element_id, performance_date)
 where chosen.decides
 group by
     chosen.performance_date, chosen.day_start_at, chosen.element_id, chosen.element_key, chosen.provider_id, chosen.zone_id
