@@ -72,6 +72,11 @@ def _copied(connection: psycopg.Connection, query: str, values: Mapping[str, obj
     return b"".join(parts)
 
 
+def local_clock(instant: pl.Expr, time_zone: str) -> pl.Expr:
+    """What a clock in the zone shows at an instant."""
+    return instant.dt.convert_time_zone(time_zone).dt.replace_time_zone(None)
+
+
 def read_frame(
     connection: psycopg.Connection, query: str, values: dict[str, object] | None = None, *, has_text_ids: bool = False
 ) -> pd.DataFrame:

@@ -39,7 +39,7 @@ _SERVICES = f"""
     )
 
     select service.service_id::text, service.customer_id::text, service.provider_id::text, service.zone_id::text,
-        service.plan_id::text, class.customer_class = 'business' as is_business,
+        service.plan_id::text, service.time_zone, class.customer_class = 'business' as is_business,
         (%(as_of)s::timestamptz at time zone service.time_zone)::date as as_of_day,
         coalesce(newest_bill.bill_day, 1) as bill_day,
         (service.activated_at at time zone service.time_zone)::date as activated_day, service.contract_end,
@@ -133,8 +133,8 @@ def _plan(row: Mapping[str, object]) -> Plan:
 def _service(
     row: Mapping[str, object], offers: Mapping[tuple[str, int], Mapping[int, tuple[Decimal, Decimal]]]
 ) -> Service:
-    names = ("service_id", "customer_id", "provider_id", "zone_id", "plan_id", "is_business", "as_of_day", "bill_day",
-             "activated_day", "contract_end", "has_marketing_consent", "has_broadband")  # fmt: skip
+    names = ("service_id", "customer_id", "provider_id", "zone_id", "plan_id", "time_zone", "is_business", "as_of_day",
+             "bill_day", "activated_day", "contract_end", "has_marketing_consent", "has_broadband")  # fmt: skip
     return Service(
         **{name: row[name] for name in names},  # type: ignore[arg-type]
         discount=discount_of(row["discount_type"], row["discount_value"], row["discount_end"]),  # type: ignore[arg-type]

@@ -6,7 +6,8 @@ Not here: who is advised and by which price list (plan_inputs), the rating (orch
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -17,32 +18,31 @@ from orchestration.analytics.plan_advice.everybody import Subjects
 from orchestration.analytics.plan_advice.pricing import Records, tested_periods
 from orchestration.analytics.rating import INCOMING, ROAMING
 from orchestration.analytics.rating.tariff import KINDS
-from orchestration.defs.frames import Schema, copied_frame
+from orchestration.defs.frames import Schema, copied_frame, local_clock
 
 _LONG_AGO = date(1, 1, 1)
 _USAGE_DAYS = (
     "select provider_id::text, min(usage_date), max(usage_date) from intermediate.int_usage__provider_days group by 1"
 )
 _TIME_ZONE = "select provider_id::text, time_zone from core.dim_provider"
-# Kinds in the order of the rating's KINDS; days of the service's own calendar, seconds since 1970.
+# Kinds in the order of the rating's KINDS; seconds since 1970. Nothing is asked that PostgreSQL would join for.
 _EVENTS = f"""
-    select service_id, (usage_timestamp at time zone time_zone)::date,
-        floor(date_part('epoch', usage_timestamp))::bigint,
+    select service_id, floor(date_part('epoch', usage_timestamp))::bigint,
         case usage_type when 'data' then 0 when 'voice' then 1 else 2 end,
         coalesce(direction = 'in', false)::integer * {INCOMING} + is_roaming::integer * {ROAMING},
         case usage_type when 'data' then data_usage_bytes when 'voice' then voice_seconds else sms_count end
     from intermediate.int_usage__records
     where usage_timestamp >= %(begins)s and usage_timestamp < %(ends)s"""
 # Services are told apart by codes: text would take longer than all the rest.
-_EVENT: Schema = {"service_id": pl.Categorical, "day": pl.Date, "start": pl.Int64, "kind": pl.Int64, "flags": pl.Int64,
+_EVENT: Schema = {"service_id": pl.Categorical, "start": pl.Int64, "kind": pl.Int64, "flags": pl.Int64,
                   "quantity": pl.Int64}  # fmt: skip
 # Whether a rule looks at single records, for each kind.
 _BY_RECORD = tuple(f"by_record_{kind}" for kind in range(len(KINDS)))
-_CELL: Schema = {"cell": pl.Int64, "service_id": pl.Categorical, "first_day": pl.Date, "end_day": pl.Date,
-                 "time_zone": pl.String, **dict.fromkeys(_BY_RECORD, pl.Boolean)}  # fmt: skip
+_CELL: Schema = {"cell": pl.Int64, "service_id": pl.Categorical, "begins": pl.Int64, "ends": pl.Int64,
+                 "clock": pl.String, **dict.fromkeys(_BY_RECORD, pl.Boolean)}  # fmt: skip
 _NAMES = ("cell", "kind", "flags", "quantity", "start", "records")
-# (service, first day, end day, time zone, by record for each kind)
-Cell = tuple[str, date, date, str, tuple[bool, ...]]
+# (service, where it begins and ends in seconds since 1970, zone of the provider's clock, by record for each kind)
+Cell = tuple[str, int, int, str, tuple[bool, ...]]
 
 
 class UseReader:
@@ -87,11 +87,12 @@ class UseReader:
         found: dict[tuple[int, int], Cell] = {}
         for index, service in enumerate(subjects.services):
             first_seen, last_seen = self._seen.get(service.provider_id, (date.max, _LONG_AGO))
-            zone = self._zones.get(service.provider_id, "UTC")
+            clock = self._zones.get(service.provider_id, "UTC")
             for place, period in enumerate(tested_periods(service, subjects.parameters.tested_periods)):
                 begins, ends = period.first_day, period.end_day
                 if max(first_seen, service.activated_day) <= begins and ends <= last_seen + timedelta(days=1):
-                    found[index, place] = (service.service_id, begins, ends, zone, needs[index])
+                    span = _began(begins, service.time_zone), _began(ends, service.time_zone)
+                    found[index, place] = (service.service_id, *span, clock, needs[index])
         return found
 
     def _read(self, cells: list[Cell]) -> None:
@@ -101,13 +102,13 @@ class UseReader:
         numbers = {cell: number for number, cell in enumerate(cells, len(self._cells))}
         self._cells |= numbers
         rows = [(number, *cell[:-1], *cell[-1]) for cell, number in numbers.items()]
-        frame = pl.DataFrame(rows, schema=_CELL, orient="row").sort("first_day")
-        # A day of any calendar lies within these; a month at a time, so that not all of it is in memory as text.
-        begins = datetime.combine(min(cell[1] for cell in cells) - timedelta(days=1), time.min, UTC)
-        last = datetime.combine(max(cell[2] for cell in cells) + timedelta(days=1), time.min, UTC)
+        frame = pl.DataFrame(rows, schema=_CELL, orient="row").sort("begins")
+        # A month at a time, so that not all of it is in memory as text.
+        begins = datetime.fromtimestamp(min(cell[1] for cell in cells), UTC)
+        last = datetime.fromtimestamp(max(cell[2] for cell in cells), UTC)
         parts = [self._use]
         while begins < last:
-            ends = min((begins + timedelta(days=32)).replace(day=1), last)
+            ends = min(datetime.combine((begins + timedelta(days=32)).replace(day=1), time.min, UTC), last)
             events = copied_frame(self._connection, _EVENTS, _EVENT, {"begins": begins, "ends": ends})
             parts.append(_use_of(frame, events))
             begins = ends
@@ -120,17 +121,18 @@ class UseReader:
 def _use_of(cells: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """The events of a stretch of time that fall into cells: single ones with local start, sums with start 0."""
     is_single = pl.any_horizontal(pl.col(name) & (pl.col("kind") == kind) for kind, name in enumerate(_BY_RECORD))
-    held = events.sort("day").join_asof(
-        cells, left_on="day", right_on="first_day", by="service_id", strategy="backward", check_sortedness=False
-    ).filter(pl.col("day") < pl.col("end_day")).with_columns(is_single=is_single)  # fmt: skip
+    held = events.sort("start").join_asof(
+        cells, left_on="start", right_on="begins", by="service_id", strategy="backward", check_sortedness=False
+    ).filter(pl.col("start") < pl.col("ends")).with_columns(is_single=is_single)  # fmt: skip
     sums = held.filter(~pl.col("is_single")).group_by("cell", "kind", "flags").agg(pl.sum("quantity"), records=pl.len())
-    singles = [own.with_columns(start=_local(pl.col("start"), str(zone)), records=pl.lit(1, pl.Int64))
-               for (zone,), own in held.filter("is_single").group_by("time_zone")]  # fmt: skip
+    at = pl.from_epoch("start", time_unit="s").dt.replace_time_zone("UTC")
+    singles = [own.with_columns(start=local_clock(at, str(clock)).dt.epoch("s"), records=pl.lit(1, pl.Int64))
+               for (clock,), own in held.filter("is_single").group_by("clock")]  # fmt: skip
     whole = sums.with_columns(start=pl.lit(0, pl.Int64), records=pl.col("records").cast(pl.Int64))
     return pl.concat([one.select(_NAMES) for one in (whole, *singles)])
 
 
-def _local(start: pl.Expr, time_zone: str) -> pl.Expr:
-    """Seconds since 1970 of a clock in the zone."""
-    at = pl.from_epoch(start, time_unit="s").dt.replace_time_zone("UTC").dt.convert_time_zone(time_zone)
-    return at.dt.replace_time_zone(None).dt.epoch("s")
+@lru_cache(maxsize=10_000)
+def _began(day: date, time_zone: str) -> int:
+    """When a day of a calendar began, in seconds since 1970."""
+    return int(datetime.combine(day, time.min, ZoneInfo(time_zone)).timestamp())

@@ -28,7 +28,7 @@ from orchestration.analytics.revenue_assurance.inputs import (
     USAGE,
 )
 from orchestration.analytics.revenue_assurance.rows import Rule
-from orchestration.defs.frames import copied_frame
+from orchestration.defs.frames import Schema, copied_frame, local_clock
 from orchestration.defs.rating_inputs import UNKNOWN_ID, read_prices
 
 # Bills so long before the judged ones tell what a young line owes.
@@ -68,21 +68,24 @@ _PAYMENTS = """
     where payment_date < %(as_of)s and (paid_date >= %(judged_from)s or bill_id in (
         select bill_id from core.fct_bill where billing_period_start >= %(bills_from)s or paid_on >= %(judged_from)s))
     order by payment_id"""
-# Double precision tells a microsecond, and is quicker than exact numbers.
+# Double precision tells a microsecond, and is quicker than exact numbers. Nothing is asked that PostgreSQL would join
+# for.
 _USAGE = f"""
-    select usage_id, usage.service_id, element_id, usage.device_id,
-        (date_part('epoch', usage_timestamp) * 1000000)::bigint,
-        (usage_timestamp at time zone usage.time_zone)::date,
+    select usage_id, service_id, element_id, device_id, (date_part('epoch', usage_timestamp) * 1000000)::bigint,
         case usage_type when 'data' then 0 when 'voice' then 1 else 2 end,
         coalesce(direction = 'in', false)::integer * {INCOMING} + is_roaming::integer * {ROAMING},
         case usage_type when 'data' then data_usage_bytes when 'voice' then voice_seconds else sms_count end,
-        voice_seconds, session_seconds,
-        floor(date_part('epoch', usage_timestamp at time zone provider.time_zone))::bigint,
-        counterparty_hash, counterparty_country, mediation_source, source_sequence
-    from intermediate.int_usage__records as usage
-    left join core.dim_service as service on service.service_id = usage.service_id and service.is_current
-    left join core.dim_provider as provider on provider.provider_id = service.provider_id
+        voice_seconds, session_seconds, counterparty_hash, counterparty_country, mediation_source, source_sequence
+    from intermediate.int_usage__records
     where usage_timestamp >= %(begins)s and usage_timestamp < %(ends)s"""
+_READ = {name: kind for name, kind in USAGE.items() if name not in ("day", "start")}
+# A service's days are those of its own calendar, its rates those of its provider's clock.
+_CLOCKS = """
+    select service.service_id, service.time_zone, provider.time_zone
+    from core.dim_service as service
+    left join core.dim_provider as provider on provider.provider_id = service.provider_id
+    where service.is_current"""
+_CLOCK: Schema = {"service_id": USAGE["service_id"], "calendar": pl.String, "clock": pl.String}
 _ELEMENTS = f"""
     select element_id, latitude, longitude from core.dim_network_element
     where is_current and element_id <> '{UNKNOWN_ID}' order by element_id"""
@@ -144,7 +147,7 @@ def read_inputs(
         dict(connection.execute(_FIRST_USAGE)),
         copied_frame(connection, _SERVICES, SERVICES, at), copied_frame(connection, _BILLS, BILLS, at),
         copied_frame(connection, _CHARGES, CHARGES, at), copied_frame(connection, _PAYMENTS, PAYMENTS, at),
-        _usage(connection, judged_from, as_of), copied_frame(connection, _ELEMENTS, ELEMENTS),
+        _usage(connection, judged_from, as_of, time_zone), copied_frame(connection, _ELEMENTS, ELEMENTS),
         copied_frame(connection, _ORDERS, ORDERS, at), _quarantined(connection),
         copied_frame(connection, _PLANS, PLANS),
         copied_frame(connection, _BILLED, {"service_id": SERVICES["service_id"]})["service_id"],
@@ -152,16 +155,28 @@ def read_inputs(
     )  # fmt: skip
 
 
-def _usage(connection: psycopg.Connection, first_day: date, as_of: datetime) -> pl.DataFrame:
-    """Records of the services' local days from `first_day` on, until AS_OF."""
+def _usage(connection: psycopg.Connection, first_day: date, as_of: datetime, time_zone: str) -> pl.DataFrame:
+    """Records of the services' local days from `first_day` on, until AS_OF; `time_zone` is that of unknown services."""
     begins = datetime.combine(first_day - timedelta(days=1), datetime.min.time(), ZoneInfo("UTC"))
+    clocks = copied_frame(connection, _CLOCKS, _CLOCK)
     parts = []
     while begins < as_of:
         ends = min((begins + timedelta(days=32)).replace(day=1), as_of)
-        part = copied_frame(connection, _USAGE, USAGE, {"begins": begins, "ends": ends})
-        parts.append(part.filter(pl.col("day") >= first_day))
+        part = copied_frame(connection, _USAGE, _READ, {"begins": begins, "ends": ends})
+        dated = _dated(part.join(clocks, on="service_id", how="left"), time_zone)
+        parts.append(dated.filter(pl.col("day") >= first_day))
         begins = ends
     return pl.concat(parts).sort("usage_timestamp", "usage_id")
+
+
+def _dated(usage: pl.DataFrame, time_zone: str) -> pl.DataFrame:
+    """Usage as USAGE has it: with the day of its service's calendar, and the start on its provider's clock."""
+    at, parts = pl.col("usage_timestamp"), [pl.DataFrame(schema=USAGE)]
+    for (calendar, clock), own in usage.group_by("calendar", "clock"):
+        start = local_clock(at, str(clock)).dt.epoch("s") if clock else pl.lit(None, pl.Int64)
+        day = local_clock(at, str(calendar or time_zone)).dt.date()
+        parts.append(own.with_columns(day=day, start=start).select(list(USAGE)))
+    return pl.concat(parts)
 
 
 def _quarantined(connection: psycopg.Connection) -> pl.DataFrame:

@@ -141,17 +141,18 @@ def test_a_key_that_the_database_does_not_hold_is_counted(built_warehouse, make_
     assert len(failures_of(warehouse, key)) == 1
 
 
-def test_of_settled_rows_those_are_counted_that_have_the_key_of_an_untested_one(built_warehouse, make_database, tmp_path):
+def test_settled_rows_with_the_key_of_an_untested_one_are_counted(built_warehouse, make_database, tmp_path):
     warehouse = copy_of(built_warehouse, make_database, tmp_path)
     key = "primary_key_fct_bill_bill_id"
     with psycopg.connect(warehouse.url) as connection:
         newest, bill_id = connection.execute(
-            "select max(issued_on), (array_agg(bill_id order by issued_on))[1] from core.fct_bill").fetchone()  # fmt: skip
+            "select max(issued_on), (array_agg(bill_id order by issued_on))[1] from core.fct_bill"
+        ).fetchone()
         connection.execute("update quality.model_builds set untested_from = %s where model = 'fct_bill'", [newest])
         connection.execute("insert into core.fct_bill select * from core.fct_bill where bill_id = %s", [bill_id])
     assert failures_of(warehouse, key) == []
     with psycopg.connect(warehouse.url) as connection:
         one = "select min(ctid) from core.fct_bill where bill_id = %s"
-        connection.execute(
-            f"update core.fct_bill set issued_on = %s where bill_id = %s and ctid = ({one})", [newest, bill_id, bill_id])  # fmt: skip
+        moved = f"update core.fct_bill set issued_on = %s where bill_id = %s and ctid = ({one})"
+        connection.execute(moved, [newest, bill_id, bill_id])
     assert len(failures_of(warehouse, key)) == 1

@@ -60,7 +60,8 @@ ELEMENT_HOUR = ("element_id", "performance_hour_at")
 TABLES = {
     "hours": ("core.fct_network_performance_hourly", ELEMENT_HOUR, network.network_performance_hourly, set()),
     "days": (
-        "core.fct_network_performance_daily", ("element_id", "performance_date"), network.network_performance_daily, set(),
+        "core.fct_network_performance_daily", ("element_id", "performance_date"), network.network_performance_daily,
+        set(),
     ),
     "outages": ("core.fct_outage", ("outage_id",), network.outages, set()),
     "maintenance": ("core.fct_maintenance", ("maintenance_id",), network.maintenance, set()),

@@ -79,8 +79,8 @@ def network_performance_hourly(world: World) -> dict[tuple, dict]:
 
 
 DAILY_MEANS = (
-    "signal_strength_dbm", "bandwidth_utilization_percentage", "throughput_mbps", "uplink_throughput_mbps", "latency_ms",
-    "jitter_ms", "packet_loss_percentage", "error_rate_percentage",
+    "signal_strength_dbm", "bandwidth_utilization_percentage", "throughput_mbps", "uplink_throughput_mbps",
+    "latency_ms", "jitter_ms", "packet_loss_percentage", "error_rate_percentage",
 )  # fmt: skip
 DAILY_HIGHEST = ("latency_ms", "connections_count", "temperature_celsius")
 

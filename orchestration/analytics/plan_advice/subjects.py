@@ -92,7 +92,8 @@ class Address:
 class Service:
     """A service in force at AS_OF. `as_of_day` is its local day then, `bill_day` its customer's at the provider.
 
-    `has_broadband`: the customer has a fixed service with data, which calls over the top need.
+    `time_zone` is that of its days; `has_broadband`: the customer has a fixed service with data, which calls over the
+    top need.
     """
 
     service_id: str
@@ -104,6 +105,7 @@ class Service:
     as_of_day: date
     bill_day: int
     activated_day: date
+    time_zone: str = "UTC"
     contract_end: date | None = None
     discount: Discount | None = None
     has_marketing_consent: bool = False
