@@ -36,20 +36,27 @@ watched as (
     where service.is_prepaid
 ),
 
+-- Between two days of a month at most 29 are silent: where no length is shorter, its first and its last used day tell all.
+shortest as (
+    select min(silent_days) < 30 as lies_within_a_month from {{ ref('churn_silences') }}
+),
+
 sign_of_life as (
     select service_id, first_date as seen_date from watched
     union
     select watched.service_id, used.month_start_date + place
     from watched
     inner join {{ ref('int_usage__used_days') }} as used on used.service_id = watched.service_id
+    cross join shortest
     cross join generate_series(0, 30) as place
     where used.used_days >> place & 1 = 1
+        and (shortest.lies_within_a_month or used.used_days >> place = 1 or used.used_days & -used.used_days = 1 << place)
         and used.month_start_date + place between watched.first_date and watched.last_date
     union
     select watched.service_id, payment.paid_date
     from watched
-    inner join {{ ref('fct_bill_charge') }} as charge on charge.service_id = watched.service_id
-    inner join {{ ref('fct_payment') }} as payment on payment.bill_id = charge.bill_id
+    inner join {{ ref('int_billing__service_bills') }} as bill on bill.service_id = watched.service_id
+    inner join {{ ref('fct_payment') }} as payment on payment.bill_id = bill.bill_id
     where payment.payment_status in ('pending', 'settled')
         and payment.paid_date between watched.first_date and watched.last_date
 ),

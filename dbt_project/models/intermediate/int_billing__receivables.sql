@@ -16,6 +16,12 @@ with owed as (
         least(bill.paid_on, bill.written_off_on, calendar.as_of_date)::timestamp, interval '1 month'
     ) as month_start
     where bill.bill_status <> 'draft'
+        -- Most are paid before a month has ended, and are owed at no end.
+        and coalesce(
+            least(bill.paid_on, bill.written_off_on)
+            > least((bill.billed_month_start_date + interval '1 month - 1 day')::date, calendar.as_of_date),
+            true
+        )
 )
 
 select
