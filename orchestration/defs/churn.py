@@ -104,15 +104,19 @@ def _told(counts: dict[str, int], reasons: dict[str, str], drifted: list[str]) -
     deps=[MODELS, *_FEATURES, *_SEEDS, *_WORDS, ["core", "dim_customer"], ["core", "fct_subscription_monthly"],
           ["core", "fct_campaign_contact"], ["reference", "margin_shares"], ["reference", "exchange_rates"]],
     check_specs=[_drift_check(SCORES)],
+    op_tags=apart("churn_scores"),
 )  # fmt: skip
 def churn_scores(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
     """One row per customer with a service in force and as-of date: who may leave, why, at what loss, what to do."""
     as_of = warehouse.as_of(dict(context.run.tags))
-    day = _as_of_day(as_of, warehouse).date()
-    with psycopg.connect(warehouse.url) as connection:
-        begin_run(connection, context.run.run_id)
-        reader = _reader(connection, "customer", as_of)
-        return _told(*fill_scores(reader, day, warehouse.settings().reporting_currency))
+    day, currency = _as_of_day(as_of, warehouse).date(), warehouse.settings().reporting_currency
+    return _told(*warehouse.apart(_score_customers)(warehouse.url, context.run.run_id, as_of, day, currency))
+
+
+def _score_customers(url: str, run_id: str, as_of: datetime, day: date, currency: str) -> Told:
+    with psycopg.connect(url) as connection:
+        begin_run(connection, run_id)
+        return fill_scores(_reader(connection, "customer", as_of), day, currency)
 
 
 @dg.asset(
