@@ -9,10 +9,11 @@
     ]
 ) }}
 
--- The newest issue of a bill is the bill.
+-- The newest issue of a bill is the bill. Those of which every issue is settled are not put in order.
 with bill as (
     select distinct on (bill_id) *
     from {{ ref('stg_bills') }}
+    where bill_id in (select bill_id from {{ ref('stg_bills') }} where {{ not_settled('issued_on') }})
     order by bill_id, bill_version desc
 ),
 

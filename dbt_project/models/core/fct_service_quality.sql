@@ -1,5 +1,6 @@
 {{ config(
     effect={'from': 'changed.assessment_date'},
+    settles={'period': 'assessment_date', 'margin_days': 2},
     indexes=[{'columns': ['assessment_date']}, {'columns': ['service_id', 'assessment_date']}]
 ) }}
 

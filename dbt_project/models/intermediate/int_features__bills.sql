@@ -1,3 +1,9 @@
+{# A table, since several models stand on it. #}
+{{ config(
+    effect={'from': 'changed.as_of_date'}, settles={'period': 'as_of_date', 'margin_days': 1},
+    materialized='in_place', contract={'enforced': true}
+) }}
+
 -- One row per as-of date and customer in service with bills issued before it; their state comes from their dates.
 with bill as (
     select

@@ -1,5 +1,11 @@
--- One row per as-of date and service in force with charges on bills issued in the 90 days before: what they sum to
--- without tax, of it what was used beyond the allowance, and bills half as dear again as those before.
+{# A table, so that it is computed beside the use. #}
+{{ config(
+    effect={'from': 'changed.as_of_date'}, settles={'period': 'as_of_date', 'margin_days': 1},
+    materialized='in_place', contract={'enforced': true}
+) }}
+
+-- One row per as-of date and service in force with charges on bills issued in the 365 days before: what those of the last
+-- 90 sum to without tax, of it what was used beyond the allowance, and bills half as dear again as those before.
 with compared as (
     select
         *,
