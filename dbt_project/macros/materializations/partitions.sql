@@ -157,7 +157,7 @@
 {%- endmacro %}
 
 {# Statistics of the whole table, which autovacuum never makes: once a tenth of its rows changed since the last time. #}
-{% macro analyze_partitioned(target) -%}
+{% macro analyze_partitioned(target, is_new) -%}
     {%- set name = literal(target.include(database=False) | replace('"', '')) -%}
     {%- set is_due = query_value(
         "select coalesce(sum(greatest(rows_out, rows_in)), 0) * 10 > (select coalesce(sum(greatest(reltuples, 0)), 0)"
@@ -165,7 +165,7 @@
         ~ " from quality.partition_replacements where not is_analyzed and table_name = " ~ name
     ) -%}
     {%- if is_due -%}
-        {%- do execute_sql("analyze " ~ target) -%}
+        {%- do refresh_statistics(target, is_new) -%}
         {%- do execute_sql(
             "update quality.partition_replacements set is_analyzed = true where not is_analyzed and table_name = " ~ name
         ) -%}

@@ -9,11 +9,10 @@
     ]
 ) }}
 
--- The newest issue of a bill is the bill. Those of which every issue is settled are not put in order.
+-- The newest issue of a bill is the bill.
 with bill as (
     select distinct on (bill_id) *
     from {{ ref('stg_bills') }}
-    where bill_id in (select bill_id from {{ ref('stg_bills') }} where {{ not_settled('issued_on') }})
     order by bill_id, bill_version desc
 ),
 

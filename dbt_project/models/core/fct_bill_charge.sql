@@ -6,7 +6,8 @@
     window='whole',
     indexes=[
         {'columns': ['bill_id']}, {'columns': ['service_id', 'billing_period_start']},
-        {'columns': ['customer_id', 'billing_period_start']}
+        {'columns': ['customer_id', 'billing_period_start']}, {'columns': ['issued_on'], 'type': 'brin'},
+        {'columns': ['earned_to_date'], 'type': 'brin'}
     ]
 ) }}
 

@@ -2,9 +2,10 @@
 -- was measured; what is a customer's anyway (overdue, failed payments) is the same at every service.
 select
     feature.as_of_date,
-    feature.as_of_at,
-    feature.is_latest,
     feature.customer_id,
+    -- One of a date; among what is grouped by they would stand between the two columns that others join on.
+    max(feature.as_of_at) as as_of_at,
+    bool_and(feature.is_latest) as is_latest,
     count(*) as services_in_force,
     min(feature.days_to_contract_end) as days_to_contract_end,
     sum(usage.observed_days_30d)::bigint as observed_days_30d,
@@ -33,4 +34,4 @@ from {{ ref('feature_service') }} as feature
 inner join {{ ref('int_features__care') }} as care using (as_of_date, service_id)
 left join {{ ref('int_features__usage') }} as usage using (as_of_date, service_id)
 where {{ not_settled('feature.as_of_date') }}
-group by feature.as_of_date, feature.as_of_at, feature.is_latest, feature.customer_id
+group by feature.as_of_date, feature.customer_id

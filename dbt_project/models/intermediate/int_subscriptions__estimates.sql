@@ -14,10 +14,12 @@ with provider as (
     group by bill.provider_id
 ),
 
+-- What was charged until before the first open month moves no day of it.
 charged as (
     select service_id, max(earned_to_date) as charged_to_date
     from {{ ref('fct_bill_charge') }}
     where charge_type = 'recurring' and bill_status <> 'draft' and service_id is not null
+        and {{ not_settled('earned_to_date') }}
     group by service_id
 ),
 

@@ -96,8 +96,9 @@ def _bounds(days: pd.DataFrame) -> dict[tuple[str, object], tuple[pd.Timestamp, 
 def _missing(inputs: Inputs, down: DownDays, spans: Mapping[str, list[Span]], elements: Mapping[str, Row]) -> list[Row]:
     """Runs of days with own downtime of which the element's records leave more than the threshold uncovered."""
     least = inputs.parameters["missing_outage_minutes"] * 60
-    bounds, found = _bounds(inputs.days), []
-    for place in np.flatnonzero((down.own > 0).any(axis=0)):
+    places, found = np.flatnonzero((down.own > 0).any(axis=0)), []
+    bounds = _bounds(inputs.days[inputs.days["element_id"].isin([down.elements[place] for place in places])])
+    for place in places:
         name = down.elements[place]
         if name not in elements:
             continue
@@ -142,9 +143,10 @@ def _runs(down: DownDays, place: int) -> list[list[int]]:
 def _contradicted(inputs: Inputs, down: DownDays, outages: pd.DataFrame, elements: Mapping[str, Row]) -> list[Row]:
     """Unplanned outages of elements that were measured and up nearly all the time that they are said to last."""
     parameters, found = inputs.parameters, []
-    days = {str(name): own for name, own in inputs.days.groupby("element_id")}
     rows = {day: at for at, day in enumerate(down.dates)}
     judged = outages[~outages["is_planned"] & outages["is_over"] & (outages["ended_at"] <= inputs.settled_at)]
+    near_days = inputs.days[inputs.days["element_id"].isin(judged["element_id"])]
+    days = {str(name): own for name, own in near_days.groupby("element_id")}
     for outage in _records(judged):
         name, own = str(outage["element_id"]), days.get(str(outage["element_id"]))
         seconds = (outage["ended_at"] - outage["outage_start"]).total_seconds()
