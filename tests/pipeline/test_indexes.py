@@ -82,6 +82,7 @@ BLOCK_RANGES = {
     "fct_usage_hourly": "usage_hour_at",
     "fct_network_performance_daily": "day_start_at",
     "fct_element_availability_daily": "day_start_at",
+    "fct_bill_charge": "earned_to_date",
 }
 
 
