@@ -3,6 +3,7 @@
 Not here: assertions; anything of the simulation.
 """
 
+import csv
 import json
 from datetime import date
 from pathlib import Path
@@ -24,6 +25,20 @@ def read(folder: Path, feed: str) -> pl.DataFrame:
             part = pl.read_csv(path, infer_schema=False)
         parts.append(part.with_columns(pl.all().cast(pl.String)))
     return pl.concat(parts, how="diagonal").unique(maintain_order=True)
+
+
+def table(folder: Path, feed: str) -> list[dict]:
+    """A feed's rows as its files have them, repeated and broken ones included."""
+    rows = []
+    for path in sorted((folder / "landing" / feed).iterdir()):
+        text = _unzipped(path).decode() if path.name.endswith(".gz") else None
+        if ".csv" in path.name:
+            rows += list(csv.DictReader((text or path.read_text()).splitlines()))
+        elif ".jsonl" in path.name:
+            rows += [json.loads(line) for line in (text or path.read_text()).splitlines()]
+        else:
+            rows += pl.read_parquet(path).to_dicts()
+    return rows
 
 
 def _unzipped(path: Path) -> bytes:

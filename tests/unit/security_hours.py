@@ -1,9 +1,10 @@
-"""Made-up hours of network elements, and the shipped parameters, for tests of security monitoring.
+"""Made-up hours and inventory of network elements, and the shipped parameters, for tests of security monitoring.
 
 Not here: assertions.
 """
 
 from collections.abc import Sequence
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -55,3 +56,20 @@ def change(hours: pd.DataFrame, element: str, start: pd.Timestamp, length: int, 
     for column, factor in factors.items():
         changed.loc[own, column] *= factor
     return changed
+
+
+# A configuration that breaks no rule.
+GOOD = {
+    "protocols": ["ssh", "snmp", "https"], "snmp_version": "3", "tls_min_version": "1.2",
+    "ciphers": ["TLS_AES_256_GCM_SHA384"], "default_credentials": False, "management_exposed": False,
+    "encryption_enabled": True, "ntp_synchronised": True, "firmware_version": "5.1", "acl_count": 10,
+}  # fmt: skip
+
+
+def element(configuration: object = None, element_id: str = "e", **more: object) -> dict[str, object]:
+    """A row of the inventory, with the good configuration unless another is given."""
+    return {
+        "element_id": element_id, "provider_id": "p", "zone_id": "z", "element_name": "E", "element_type": "router",
+        "vendor": "Nordlink", "software_version": "5.1", "end_of_support_on": date(2030, 1, 1),
+        "configuration": GOOD if configuration is None else configuration, **more,
+    }  # fmt: skip

@@ -1,9 +1,6 @@
 """The sample operator is the same for the same arguments, and consistent between its feeds."""
 
-import csv
-import gzip
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -19,7 +16,7 @@ from ingestion.contract import contract, feeds
 from ingestion.sample import write_sample
 from ingestion.sample.geography import TRACTS
 from orchestration.warehouse.settings import ROOT
-from tests.unit.sample_files import manifest, newest, read
+from tests.unit.sample_files import manifest, newest, read, table
 
 UNTIL = date(2026, 9, 30)
 
@@ -103,20 +100,6 @@ def test_every_format_is_used_and_headers_are_the_contracts(sample):
             header = path.open().readline().strip().split(",")
             assert header == [column.name for column in contract(path.parent.name).columns]
     assert suffixes == {".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet"}
-
-
-def table(folder, feed):
-    """A feed's rows that fit their contract's first key, from CSV and JSONL files."""
-    rows = []
-    for path in sorted((folder / "landing" / feed).iterdir()):
-        text = gzip.decompress(path.read_bytes()).decode() if path.name.endswith(".gz") else None
-        if ".csv" in path.name:
-            rows += list(csv.DictReader((text or path.read_text()).splitlines()))
-        elif ".jsonl" in path.name:
-            rows += [json.loads(line) for line in (text or path.read_text()).splitlines()]
-        else:
-            rows += pl.read_parquet(path).to_dicts()
-    return rows
 
 
 def test_bills_add_up_to_the_cent(sample):
