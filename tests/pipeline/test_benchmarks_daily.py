@@ -1,9 +1,10 @@
-"""The daily benchmark in small: the shorter history, the next day, the readers, the dashboards' answers."""
+"""The benchmarks of a warehouse in small: the shorter history, the next day, readers, dashboards, a day replaced."""
 
 from datetime import timedelta
 
 import psycopg
 
+from benchmarks import replacing
 from benchmarks.daily import read_at_once
 from benchmarks.daily_files import land, with_history_since, write_day
 from benchmarks.demo import answers_ms
@@ -48,3 +49,10 @@ def test_readers_find_no_error_and_every_dashboard_answers(built_warehouse):
         ).fetchone()
     assert len(answers) == expected
     assert answers["operations_daily"][0] > 90
+
+
+def test_a_day_is_replaced_in_both_ways(make_database, tmp_path, monkeypatch):
+    monkeypatch.setattr(replacing, "BENCH_FOLDER", tmp_path)
+    seconds = replacing.measure(make_database(), 1_000, 1)
+    assert {model: len(found) for model, found in seconds.items()} == {"fact_merged": 1, "fact_replaced": 1}
+    assert min(min(found) for found in seconds.values()) > 0
