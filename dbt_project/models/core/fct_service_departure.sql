@@ -55,8 +55,8 @@ sign_of_life as (
     union
     select watched.service_id, payment.paid_date
     from watched
-    inner join {{ ref('int_billing__service_bills') }} as bill on bill.service_id = watched.service_id
-    inner join {{ ref('fct_payment') }} as payment on payment.bill_id = bill.bill_id
+    inner join {{ ref('fct_bill_charge') }} as charge on charge.service_id = watched.service_id
+    inner join {{ ref('fct_payment') }} as payment on payment.bill_id = charge.bill_id
     where payment.payment_status in ('pending', 'settled')
         and payment.paid_date between watched.first_date and watched.last_date
 ),
